@@ -1,0 +1,58 @@
+//! Diagnostics as plain data, and the texts they point into.
+
+use super::Span;
+
+/// Errors refuse the plan; warnings are lints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// A place and what is to be said about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    pub span: Span,
+    pub text: String,
+}
+
+/// One message: what is wrong here, what was expected, what to type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnostic {
+    /// Stable, never reused: `E…` reading, `T…` errors in thresholds, `W…` lints.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// Lower case, no full stop.
+    pub message: String,
+    /// The first is the place of the fault; the others are related places. Never empty.
+    pub labels: Vec<Label>,
+    /// What to type instead.
+    pub help: Option<String>,
+}
+
+/// One file that was read.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// As the user named it.
+    pub path: String,
+    pub text: String,
+}
+
+/// All files that were read, by the index that spans carry.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    pub files: Vec<SourceFile>,
+}
+
+impl Sources {
+    /// Adds a file and returns its index.
+    pub fn add(&mut self, path: String, text: String) -> u32 {
+        self.files.push(SourceFile { path, text });
+        u32::try_from(self.files.len() - 1).expect("fewer than 2^32 files")
+    }
+
+    /// The text that a span covers.
+    pub fn text(&self, span: Span) -> &str {
+        &self.files[span.file as usize].text[span.start as usize..span.end as usize]
+    }
+}

@@ -1,0 +1,128 @@
+//! What happened, as a source read it.
+
+use std::borrow::Cow;
+
+use crate::plan::{Field, Number, Timestamp};
+
+/// One field's value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Value<'a> {
+    /// Absent.
+    #[default]
+    Nil,
+    Bool(bool),
+    Number(Number),
+    /// Bytes as they came; made readable only for output.
+    Text(Cow<'a, [u8]>),
+    List(Vec<Value<'a>>),
+}
+
+/// One event. What it does not carry is [`Value::Nil`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event<'a> {
+    pub time: Timestamp,
+    pub service: Value<'a>,
+    pub host: Value<'a>,
+    pub state: Value<'a>,
+    pub description: Value<'a>,
+    pub metric: Value<'a>,
+    pub tags: Value<'a>,
+    pub ttl: Value<'a>,
+    /// Keys are unique and none of the names above.
+    pub attributes: Vec<(Cow<'a, [u8]>, Value<'a>)>,
+}
+
+impl<'a> Value<'a> {
+    pub fn text(text: &'a str) -> Value<'a> {
+        Value::Text(Cow::Borrowed(text.as_bytes()))
+    }
+
+    pub fn bytes(bytes: &'a [u8]) -> Value<'a> {
+        Value::Text(Cow::Borrowed(bytes))
+    }
+
+    /// The number that this is, or that its text reads as (text that is a JSON number).
+    pub fn number(&self) -> Option<Number> {
+        match self {
+            Value::Number(number) => Some(*number),
+            Value::Text(text) => Number::parse_json(text),
+            Value::Nil | Value::Bool(_) | Value::List(_) => None,
+        }
+    }
+
+    /// Calls `f` with the text of the value; of each item for a list; not at all for nil.
+    pub fn each_text(&self, f: &mut dyn FnMut(&[u8])) {
+        match self {
+            Value::Nil => {}
+            Value::Bool(true) => f(b"true"),
+            Value::Bool(false) => f(b"false"),
+            Value::Number(number) => f(number.to_string().as_bytes()),
+            Value::Text(text) => f(text),
+            Value::List(items) => items.iter().for_each(|item| item.each_text(f)),
+        }
+    }
+
+    /// Appends the text of the value; a list is its items with commas in brackets. Nil is nothing.
+    pub fn write_text(&self, out: &mut Vec<u8>) {
+        match self {
+            Value::List(items) => {
+                out.push(b'[');
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    item.write_text(out);
+                }
+                out.push(b']');
+            }
+            other => other.each_text(&mut |text| out.extend_from_slice(text)),
+        }
+    }
+
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Value::Nil)
+    }
+}
+
+impl<'a> Event<'a> {
+    /// An event at `time` that carries nothing yet.
+    pub fn at(time: Timestamp) -> Event<'a> {
+        Event {
+            time,
+            service: Value::Nil,
+            host: Value::Nil,
+            state: Value::Nil,
+            description: Value::Nil,
+            metric: Value::Nil,
+            tags: Value::Nil,
+            ttl: Value::Nil,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// The value of a field; nil where it is absent.
+    pub fn field(&self, field: &Field) -> Cow<'_, Value<'a>> {
+        Cow::Borrowed(match field {
+            Field::Service => &self.service,
+            Field::Host => &self.host,
+            Field::State => &self.state,
+            Field::Description => &self.description,
+            Field::Metric => &self.metric,
+            Field::Tags => &self.tags,
+            Field::Ttl => &self.ttl,
+            Field::Time => return Cow::Owned(Value::Number(seconds(self.time))),
+            Field::Attribute(name) => {
+                let found = self.attributes.iter().find(|(key, _)| key.as_ref() == name.as_bytes());
+                found.map_or(&Value::Nil, |(_, value)| value)
+            }
+        })
+    }
+}
+
+fn seconds(time: Timestamp) -> Number {
+    let micros = time.micros();
+    match micros % 1_000_000 {
+        0 => Number::Int(micros / 1_000_000),
+        _ => Number::Float(micros as f64 / 1e6),
+    }
+}

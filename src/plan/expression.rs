@@ -1,0 +1,110 @@
+//! Expressions over an event: a closed set of functions, checked when they are read.
+
+use super::{Comparator, Number, Pattern};
+
+/// A field of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    Service,
+    Host,
+    State,
+    Description,
+    Time,
+    Metric,
+    Tags,
+    Ttl,
+    Attribute(Box<str>),
+}
+
+impl Field {
+    /// From the name of a keyword or symbol, without a colon.
+    pub fn named(name: &str) -> Field {
+        match name {
+            "service" => Field::Service,
+            "host" => Field::Host,
+            "state" => Field::State,
+            "description" => Field::Description,
+            "time" => Field::Time,
+            "metric" => Field::Metric,
+            "tags" => Field::Tags,
+            "ttl" => Field::Ttl,
+            other => Field::Attribute(other.into()),
+        }
+    }
+
+    /// Without a colon.
+    pub fn name(&self) -> &str {
+        match self {
+            Field::Service => "service",
+            Field::Host => "host",
+            Field::State => "state",
+            Field::Description => "description",
+            Field::Time => "time",
+            Field::Metric => "metric",
+            Field::Tags => "tags",
+            Field::Ttl => "ttl",
+            Field::Attribute(name) => name,
+        }
+    }
+}
+
+/// One expression. Its meaning is in `engine::expression`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expression {
+    Nil,
+    Bool(bool),
+    Number(Number),
+    Text(Box<str>),
+    Field(Field),
+    /// `=` and `not=` (`Equal`, `NotEqual`) of anything, the others of numbers; over neighbours, as in `(< 1 x 9)`.
+    /// `(not= a b c)` is `(not (= a b c))`.
+    Compare(Comparator, Vec<Expression>),
+    And(Vec<Expression>),
+    Or(Vec<Expression>),
+    Not(Box<Expression>),
+    /// `(if test then else)`; `when` and `cond` are read as this. A missing else is nil.
+    If(Box<(Expression, Expression, Expression)>),
+    IsNil(Box<Expression>),
+    IsSome(Box<Expression>),
+    /// `(re-find PATTERN x)`: the first match as text, or nil.
+    Find(Pattern, Box<Expression>),
+    /// `(tagged "a")`.
+    Tagged(Box<str>),
+    /// `+ - * /` over numbers; nil if one of them is none, or is divided by 0.
+    Arithmetic(Operation, Vec<Expression>),
+    /// Texts one after the other; nil is nothing.
+    Str(Vec<Expression>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+}
+
+impl Expression {
+    /// Appends each field that the expression reads.
+    pub fn fields<'e>(&'e self, out: &mut Vec<&'e Field>) {
+        match self {
+            Expression::Nil | Expression::Bool(_) | Expression::Number(_) | Expression::Text(_) => {}
+            Expression::Field(field) => out.push(field),
+            Expression::Tagged(_) => out.push(&Field::Tags),
+            Expression::Compare(_, items)
+            | Expression::And(items)
+            | Expression::Or(items)
+            | Expression::Arithmetic(_, items)
+            | Expression::Str(items) => items.iter().for_each(|item| item.fields(out)),
+            Expression::Not(inner)
+            | Expression::IsNil(inner)
+            | Expression::IsSome(inner)
+            | Expression::Find(_, inner) => inner.fields(out),
+            Expression::If(parts) => {
+                parts.0.fields(out);
+                parts.1.fields(out);
+                parts.2.fields(out);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Plain checked data: what cannot be wrong any more.
+
+mod bound;
+mod expression;
+mod number;
+mod pattern;
+mod threshold;
+mod time;
+
+pub use bound::{Bound, Comparator};
+pub use expression::{Expression, Field, Operation};
+pub use number::{Decimal, Number, Quantile};
+pub use pattern::Pattern;
+pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold};
+pub use time::{Interval, Timestamp};
+
+/// Everything that a configuration says, checked.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// In order of id; ids are unique.
+    pub thresholds: Vec<Threshold>,
+    /// Allowed lateness as configured, in microseconds; never negative.
+    pub grace: i64,
+    /// Whether the configuration names `:grace`: then no source's own default applies.
+    pub grace_is_set: bool,
+    /// How far ahead of the machine's clock an event may be, in microseconds.
+    pub max_skew: i64,
+    /// The name of this installation.
+    pub instance: String,
+    pub limits: Limits,
+}
+
+/// Every limit, by its name in `:limits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `:groups`: groups of one threshold at a time.
+    pub groups: usize,
+    /// `:open-windows`: parts of windows (panes) held open at a time, over all thresholds and groups.
+    pub open_windows: usize,
+    /// `:sketch-bytes`: memory for shown percentiles, over all thresholds and groups.
+    pub sketch_bytes: usize,
+    /// `:line-bytes`: the longest line of an input; a longer one is refused and counted.
+    pub line_bytes: usize,
+    /// `:attributes`: attributes of one event; an event with more is refused and counted.
+    pub attributes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            groups: 100_000,
+            open_windows: 1_000_000,
+            sketch_bytes: 12 << 20,
+            line_bytes: 1 << 20,
+            attributes: 256,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A threshold: what is measured, over which windows, against which bounds.
+
+use super::{Bound, Decimal, Expression, Field, Interval, Pattern, Quantile};
+use crate::edn::Span;
+
+/// One promise, checked.
+#[derive(Clone, Debug)]
+pub struct Threshold {
+    /// `:name`, or else the path and interval as canonical EDN: `[:percentiles "query" 0.99 600]`.
+    pub id: String,
+    /// The path and interval, whatever `:name` says: `["percentiles","query",0.99,600]`.
+    pub path: Vec<serde_json::Value>,
+    pub service: Service,
+    pub measure: Measure,
+    /// At least one; all must hold. In the order written.
+    pub bounds: Vec<Bound>,
+    pub interval: Interval,
+    /// Divides `interval`; equal to it for tumbling windows.
+    pub every: Interval,
+    /// Allowed lateness in microseconds; never negative.
+    pub grace: i64,
+    pub group_by: Vec<Field>,
+    pub filter: Option<Expression>,
+    pub policy: Policy,
+    pub output: Output,
+    /// Of the check.
+    pub span: Span,
+}
+
+/// Whose events are meant.
+#[derive(Clone, Debug)]
+pub enum Service {
+    Exactly(Box<str>),
+    /// Searched; each service that matches is a group of its own.
+    Matching(Pattern),
+}
+
+/// What is measured in a window.
+#[derive(Clone, Debug)]
+pub enum Measure {
+    Percentile { quantile: Quantile, field: Field, rank: Rank },
+    /// Matching events over events that have the field.
+    Percentage { field: Field, pattern: Pattern },
+    /// Matching events.
+    Count { field: Field, pattern: Pattern },
+}
+
+/// The formula for the rank of a percentile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    Nearest,
+    Riemann,
+}
+
+/// What a window with too few events says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thin {
+    Keep,
+    Ok,
+    Violation,
+}
+
+/// How verdicts become changes of status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// `:for`, at least 1.
+    pub violate_after: u32,
+    /// `:recover`, at least 1.
+    pub recover_after: u32,
+    pub min_count: u64,
+    pub few: Thin,
+    pub no_data: Thin,
+    /// At least two intervals.
+    pub forget: Interval,
+    /// In microseconds; never negative.
+    pub max_gap: i64,
+}
+
+/// What is carried on every transition and decides nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    pub shadow: bool,
+    pub severity: Option<String>,
+    pub description: Option<String>,
+    pub runbook: Option<String>,
+    /// In the order written; keys are unique.
+    pub labels: Vec<(String, String)>,
+}
+
+impl Measure {
+    pub fn field(&self) -> &Field {
+        match self {
+            Measure::Percentile { field, .. } | Measure::Percentage { field, .. } | Measure::Count { field, .. } => field,
+        }
+    }
+
+    /// `percentile`, `percentage`, `count`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Measure::Percentile { .. } => "percentile",
+            Measure::Percentage { .. } => "percentage",
+            Measure::Count { .. } => "count",
+        }
+    }
+}
+
+/// A number of the path as JSON: whole numbers without a point.
+pub fn json_number(decimal: Decimal) -> serde_json::Value {
+    match decimal.is_integer().then(|| decimal.floor_scaled(0)).flatten() {
+        Some(n) => n.into(),
+        None => decimal.to_f64().into(),
+    }
+}
