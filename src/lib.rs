@@ -1,8 +1,8 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
-pub mod edn;
-pub mod plan;
-pub mod config;
-pub mod engine;
-pub mod source;
 pub mod command;
+pub mod config;
+pub mod edn;
+pub mod engine;
+pub mod plan;
+pub mod source;

@@ -101,7 +101,13 @@ impl Decimal {
         let left = i128::from(numerator) * 10i128.pow(self.scale);
         match self.digits.checked_mul(i128::from(denominator)) {
             Some(right) => left.cmp(&right),
-            None => if self.digits < 0 { Ordering::Greater } else { Ordering::Less },
+            None => {
+                if self.digits < 0 {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                }
+            }
         }
     }
 }

@@ -38,11 +38,21 @@ pub enum Service {
 /// What is measured in a window.
 #[derive(Clone, Debug)]
 pub enum Measure {
-    Percentile { quantile: Quantile, field: Field, rank: Rank },
+    Percentile {
+        quantile: Quantile,
+        field: Field,
+        rank: Rank,
+    },
     /// Matching events over events that have the field.
-    Percentage { field: Field, pattern: Pattern },
+    Percentage {
+        field: Field,
+        pattern: Pattern,
+    },
     /// Matching events.
-    Count { field: Field, pattern: Pattern },
+    Count {
+        field: Field,
+        pattern: Pattern,
+    },
 }
 
 /// The formula for the rank of a percentile.
@@ -90,7 +100,9 @@ pub struct Output {
 impl Measure {
     pub fn field(&self) -> &Field {
         match self {
-            Measure::Percentile { field, .. } | Measure::Percentage { field, .. } | Measure::Count { field, .. } => field,
+            Measure::Percentile { field, .. } | Measure::Percentage { field, .. } | Measure::Count { field, .. } => {
+                field
+            }
         }
     }
 

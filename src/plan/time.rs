@@ -45,7 +45,15 @@ impl Timestamp {
     }
 
     /// From a date and a time of day; None if there is no such date. Second 60 is taken as the next second.
-    pub fn from_civil(year: i64, month: u8, day: u8, hour: u8, minute: u8, second: u8, micros: u32) -> Option<Timestamp> {
+    pub fn from_civil(
+        year: i64,
+        month: u8,
+        day: u8,
+        hour: u8,
+        minute: u8,
+        second: u8,
+        micros: u32,
+    ) -> Option<Timestamp> {
         let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
         let length = match month {
             1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
