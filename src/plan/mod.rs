@@ -11,7 +11,7 @@ pub use bound::{Bound, Comparator};
 pub use expression::{Expression, Field, Operation};
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
-pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold};
+pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold, json_number};
 pub use time::{Interval, Timestamp};
 
 /// Everything that a configuration says, checked.
