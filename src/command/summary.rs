@@ -20,12 +20,17 @@ pub struct Totals {
 }
 
 impl Totals {
-    pub fn refuse(&mut self, cause: &'static str) {
+    /// Counts a line that was refused; true if it is the first of its cause.
+    pub fn refuse(&mut self, cause: &'static str) -> bool {
         match self.refused.iter_mut().find(|(known, _)| *known == cause) {
-            Some((_, count)) => *count += 1,
+            Some((_, count)) => {
+                *count += 1;
+                false
+            }
             None => {
                 self.refused.push((cause, 1));
                 self.refused.sort_unstable();
+                true
             }
         }
     }
