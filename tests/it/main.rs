@@ -1,1 +1,2 @@
-mod placeholder {}
+mod model;
+mod replay_model;
