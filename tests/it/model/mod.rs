@@ -203,23 +203,33 @@ fn judge_group<'c>(threshold: &'c Threshold, group: &Group, history: &History<'_
         let Some((verdict, reason)) = threshold.verdict(&tally, window.length() - watched, history.grace) else {
             continue;
         };
-        if verdict == present.status {
-            present.row = 0;
-            continue;
+        if present.changes(verdict, threshold, window) {
+            out.push(transition(verdict, reason, present.since));
         }
-        present.row += 1;
+    }
+}
+
+impl Life {
+    /// "a change to violation, to ok, needs N windows (hops) in a row with that verdict"
+    fn changes(&mut self, verdict: Status, threshold: &Threshold, window: Window) -> bool {
+        if verdict == self.status {
+            self.row = 0;
+            return false;
+        }
+        self.row += 1;
         let needed = match verdict {
             Status::Violation => threshold.violate_after.unwrap_or(1),
             Status::Ok => threshold.recover_after.unwrap_or(1),
         };
-        if present.row >= needed {
-            if verdict == Status::Violation {
-                present.since = window.end;
-            }
-            present.status = verdict;
-            present.row = 0;
-            out.push(transition(verdict, reason, present.since));
+        if self.row < needed {
+            return false;
         }
+        self.status = verdict;
+        self.row = 0;
+        if verdict == Status::Violation {
+            self.since = window.end;
+        }
+        true
     }
 }
 

@@ -324,10 +324,14 @@ fn the_first_event_is_the_least_time_read_whatever_the_order() {
     // The second event is 3 s before the first, which leaves 4 s unwatched.
     let events = [at(7.0, "1", "500"), at(4.0, "1", "500"), other(70.0)];
     check(&[percentage(">=", "0.5", "60")], &events, CUT, &["+60 Violation Judged 0 0/2"]);
-    // Late for the window of 10 s that ends at +10, which was not judged: +16 closed it before. It is read, though, so
-    // that the window of 60 s is whole.
+    // The second event is late for the windows of 10 s. It is read, though, so that the window of 60 s is whole.
     let events = [at(16.0, "1", "500"), other(4.0), other(70.0)];
-    check(&[percentage(">=", "0.5", "60")], &events, CUT, &["+60 Violation Judged 0 0/1"]);
+    let thresholds = [percentage(">=", "0.5", "60"), percentage(">=", "0.9", "10")];
+    let expected = [
+        "+20 Violation Judged 0 0/1 [:histograms \"q\" :status-code \"^2\" :percentage 10]",
+        "+60 Violation Judged 0 0/1 [:histograms \"q\" :status-code \"^2\" :percentage 60]",
+    ];
+    check(&thresholds, &events, CUT, &expected);
 }
 
 #[test]
