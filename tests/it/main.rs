@@ -1,1 +1,3 @@
 mod edn_read;
+mod model;
+mod replay_model;
