@@ -11,7 +11,7 @@ pub use bound::{Bound, Comparator};
 pub use expression::{Expression, Field, Operation};
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
-pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold};
+pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold, json_number};
 pub use time::{Interval, Timestamp};
 
 /// Everything that a configuration says, checked.
@@ -28,6 +28,13 @@ pub struct Plan {
     /// The name of this installation.
     pub instance: String,
     pub limits: Limits,
+}
+
+impl Plan {
+    /// Allowed lateness where none is configured: five seconds, in microseconds.
+    pub const GRACE: i64 = 5_000_000;
+    /// How far ahead an event may be where nothing is configured: a minute, in microseconds.
+    pub const MAX_SKEW: i64 = 60_000_000;
 }
 
 /// Every limit, by its name in `:limits`.
