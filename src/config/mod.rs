@@ -1,1 +1,84 @@
-//! TBD.
+//! Forms to the plan, with every error and lint at once.
+//!
+//! Nothing here sees an event. The files are read in [`load`]; all else is pure.
+
+mod bounds;
+mod catalogue;
+mod context;
+mod environment;
+mod expression;
+mod files;
+mod options;
+mod paths;
+mod pattern;
+mod root;
+mod suggest;
+mod threshold;
+mod time;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use crate::edn::{self, Diagnostic, Severity, Sources};
+use crate::plan::Plan;
+use context::Context;
+
+pub use environment::{Environment, Process};
+pub use files::LoadError;
+
+/// What a configuration says, and what is to be said about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub sources: Sources,
+    /// In order of file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// There is a plan unless there is an error.
+    pub plan: Option<Plan>,
+}
+
+/// What a variable or file of secrets that is not there is, where it has no default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unset {
+    /// A warning: for `check`, `test` and `replay`. A check that cannot do without it is left out of the plan.
+    Warning,
+    /// An error: for `run` and `load`.
+    Error,
+}
+
+/// Reads files and folders, and checks what they say.
+///
+/// Without paths it is `./thresholds.edn`, else `./thresholds`. Errors are those of reading files; all that is wrong
+/// in the text of the files is in the diagnostics.
+pub fn load(paths: &[PathBuf], environment: &dyn Environment, unset: Unset) -> Result<Loaded, LoadError> {
+    Ok(check(files::read(paths)?, environment, unset))
+}
+
+/// Checks one text in which no variable and no file is set.
+pub fn from_text(text: &str) -> Loaded {
+    let mut sources = Sources::default();
+    sources.add("thresholds.edn".to_string(), text.to_string());
+    check(sources, &environment::Nothing, Unset::Warning)
+}
+
+/// Checks what was read.
+pub fn check(sources: Sources, environment: &dyn Environment, unset: Unset) -> Loaded {
+    let mut diagnostics = Vec::new();
+    let files: Vec<_> = sources
+        .files
+        .iter()
+        .zip(0..)
+        .map(|(file, index)| edn::read(&file.text, index, &mut diagnostics))
+        .collect();
+    let mut context = Context::new(&sources, environment, unset, diagnostics);
+    let plan = root::check(&files, &mut context);
+    let mut diagnostics = context.finish();
+    diagnostics.sort_by_key(|diagnostic| {
+        let span = diagnostic.labels[0].span;
+        (span.file, span.start)
+    });
+    let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    Loaded { sources, diagnostics, plan: (!refused).then_some(plan) }
+}

@@ -30,6 +30,13 @@ pub struct Plan {
     pub limits: Limits,
 }
 
+impl Plan {
+    /// Allowed lateness where none is configured: five seconds, in microseconds.
+    pub const GRACE: i64 = 5_000_000;
+    /// How far ahead an event may be where nothing is configured: a minute, in microseconds.
+    pub const MAX_SKEW: i64 = 60_000_000;
+}
+
 /// Every limit, by its name in `:limits`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -1,32 +1,53 @@
-//! A pattern that was compiled once and is searched, never anchored.
+//! A pattern, checked when it is read, compiled when it is first used, and searched, never anchored.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use regex::bytes::{Regex, RegexBuilder};
 
 /// A regular expression over bytes, searched anywhere in the text.
 #[derive(Clone, Debug)]
-pub struct Pattern(Arc<regex::bytes::Regex>);
+pub struct Pattern(Arc<Source>);
+
+#[derive(Debug)]
+struct Source {
+    text: Box<str>,
+    compiled: OnceLock<Regex>,
+}
 
 impl Pattern {
     /// The longest program a pattern may compile to, in bytes.
     pub const SIZE_LIMIT: usize = 1 << 20;
 
-    /// Errors are those of the `regex` crate: syntax, or a program above [`Pattern::SIZE_LIMIT`].
+    /// Compiles at once. Errors are those of the `regex` crate: syntax, or a program above [`Pattern::SIZE_LIMIT`].
     pub fn new(text: &str) -> Result<Pattern, regex::Error> {
-        let built = regex::bytes::RegexBuilder::new(text).size_limit(Pattern::SIZE_LIMIT).build()?;
-        Ok(Pattern(Arc::new(built)))
+        let compiled = RegexBuilder::new(text).size_limit(Pattern::SIZE_LIMIT).build()?;
+        Ok(Pattern(Arc::new(Source { text: text.into(), compiled: compiled.into() })))
+    }
+
+    /// Takes a pattern that `regex-syntax` has read (for bytes) and that is known to be small. It is compiled when it
+    /// is first used: a plan of 10,000 patterns is checked without compiling one.
+    pub(crate) fn parsed(text: &str) -> Pattern {
+        Pattern(Arc::new(Source { text: text.into(), compiled: OnceLock::new() }))
     }
 
     pub fn matches(&self, text: &[u8]) -> bool {
-        self.0.is_match(text)
+        self.regex().is_match(text)
     }
 
     /// The first match, as it stands in `text`.
     pub fn find<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
-        self.0.find(text).map(|found| found.as_bytes())
+        self.regex().find(text).map(|found| found.as_bytes())
     }
 
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        &self.0.text
+    }
+
+    fn regex(&self) -> &Regex {
+        self.0.compiled.get_or_init(|| {
+            let built = RegexBuilder::new(&self.0.text).size_limit(usize::MAX).build();
+            built.expect("regex reads what regex-syntax has read, and its size is not limited")
+        })
     }
 }
 

@@ -1,0 +1,70 @@
+//! What checking needs at hand, and what it has found so far.
+
+use std::collections::HashMap;
+
+use super::pattern::Checked;
+use super::{Environment, Unset, catalogue};
+use crate::edn::{Diagnostic, Severity, Sources};
+
+/// How many errors and lints are kept of each severity; the rest is counted.
+const MAX_DIAGNOSTICS: usize = 1_000;
+
+pub(super) struct Context<'a> {
+    pub sources: &'a Sources,
+    pub environment: &'a dyn Environment,
+    pub unset: Unset,
+    /// Each distinct pattern is checked once.
+    pub patterns: HashMap<Box<str>, Checked>,
+    /// Whether a check was left out for want of a variable.
+    pub left_out: bool,
+    found: Vec<Diagnostic>,
+    errors: usize,
+    lints: usize,
+}
+
+impl<'a> Context<'a> {
+    /// Goes on from what reading has found.
+    pub fn new(
+        sources: &'a Sources,
+        environment: &'a dyn Environment,
+        unset: Unset,
+        found: Vec<Diagnostic>,
+    ) -> Context<'a> {
+        let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        let lints = found.len() - errors;
+        Context { sources, environment, unset, patterns: HashMap::new(), left_out: false, found, errors, lints }
+    }
+
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        let seen = match diagnostic.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.lints,
+        };
+        *seen += 1;
+        if *seen <= MAX_DIAGNOSTICS {
+            self.found.push(diagnostic);
+        }
+    }
+
+    /// Reports, and is None: for `return context.refuse(…)`.
+    pub fn refuse<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
+        self.report(diagnostic);
+        None
+    }
+
+    /// Whether an error was found so far.
+    pub fn has_error(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// All that was found, with a last word on what was not kept.
+    pub fn finish(mut self) -> Vec<Diagnostic> {
+        let unseen = (self.errors + self.lints).saturating_sub(self.found.len());
+        if unseen > 0
+            && let Some(last) = self.found.iter().map(|diagnostic| diagnostic.labels[0].span).max_by_key(|s| (s.file, s.start))
+        {
+            self.found.push(catalogue::too_many(last, unseen));
+        }
+        self.found
+    }
+}

@@ -1,0 +1,320 @@
+//! Expressions: a closed set of functions, each checked when it is read.
+
+use super::context::Context;
+use super::values::{self, Appears};
+use super::{catalogue, pattern, suggest};
+use crate::edn::{Form, Kind, Span};
+use crate::plan::{Comparator, Expression, Field, Number, Operation};
+
+/// A function: its name, how many arguments it takes, and how it is read.
+struct Function {
+    name: &'static str,
+    least: usize,
+    most: Option<usize>,
+    read: fn(&Call, &mut Context) -> Option<Expression>,
+}
+
+/// A list that calls a function, without its head.
+struct Call<'f> {
+    name: &'static str,
+    arguments: &'f [Form],
+    span: Span,
+    /// How deep the expression stands in the whole.
+    depth: usize,
+}
+
+const FUNCTIONS: [Function; 21] = [
+    Function { name: "=", least: 2, most: None, read: equality },
+    Function { name: "not=", least: 2, most: None, read: equality },
+    Function { name: "<", least: 2, most: None, read: order },
+    Function { name: "<=", least: 2, most: None, read: order },
+    Function { name: ">", least: 2, most: None, read: order },
+    Function { name: ">=", least: 2, most: None, read: order },
+    Function { name: "and", least: 1, most: None, read: and },
+    Function { name: "or", least: 1, most: None, read: or },
+    Function { name: "not", least: 1, most: Some(1), read: not },
+    Function { name: "if", least: 2, most: Some(3), read: if_else },
+    Function { name: "when", least: 2, most: Some(2), read: if_else },
+    Function { name: "cond", least: 2, most: None, read: cond },
+    Function { name: "nil?", least: 1, most: Some(1), read: is_nil },
+    Function { name: "some?", least: 1, most: Some(1), read: is_some },
+    Function { name: "re-find", least: 2, most: Some(2), read: re_find },
+    Function { name: "tagged", least: 1, most: Some(1), read: tagged },
+    Function { name: "+", least: 1, most: None, read: arithmetic },
+    Function { name: "-", least: 1, most: None, read: arithmetic },
+    Function { name: "*", least: 1, most: None, read: arithmetic },
+    Function { name: "/", least: 1, most: None, read: arithmetic },
+    Function { name: "str", least: 0, most: None, read: str },
+];
+
+const OTHER_WORDS: [(&str, &str); 22] = [
+    ("==", "="),
+    ("eq", "="),
+    ("!=", "not="),
+    ("<>", "not="),
+    ("=<", "<="),
+    ("≤", "<="),
+    ("=>", ">="),
+    ("≥", ">="),
+    ("&&", "and"),
+    ("||", "or"),
+    ("!", "not"),
+    ("case", "cond"),
+    ("null?", "nil?"),
+    ("exists?", "some?"),
+    ("some", "some?"),
+    ("re-matches", "re-find"),
+    ("re-match", "re-find"),
+    ("match", "re-find"),
+    ("tagged-all", "tagged"),
+    ("tagged-any", "tagged"),
+    ("concat", "str"),
+    ("format", "str"),
+];
+
+/// The fields that a bare symbol names.
+const SYMBOLS: [&str; 8] = ["description", "host", "metric", "service", "state", "tags", "time", "ttl"];
+
+/// How deep an expression may be; each clause of a `cond` stands in the one before.
+const MAX_DEPTH: usize = 200;
+
+/// Reads a condition over an event.
+pub(super) fn read(form: &Form, context: &mut Context) -> Option<Expression> {
+    let expression = expression(form, 0, context)?;
+    let mut fields = Vec::new();
+    expression.fields(&mut fields);
+    if fields.is_empty() {
+        context.report(catalogue::constant_condition(form.span));
+    } else if matches!(expression, Expression::Arithmetic(..) | Expression::Str(_)) {
+        context.report(catalogue::condition_is_a_value(form.span));
+    }
+    Some(expression)
+}
+
+fn expression(form: &Form, depth: usize, context: &mut Context) -> Option<Expression> {
+    if depth > MAX_DEPTH {
+        return context.refuse(catalogue::too_deep(form.span));
+    }
+    match &form.kind {
+        Kind::Nil => Some(Expression::Nil),
+        Kind::Bool(truth) => Some(Expression::Bool(*truth)),
+        Kind::Integer(digits) | Kind::Decimal(digits) => match number(digits) {
+            Some(number) => Some(Expression::Number(number)),
+            None => context.refuse(catalogue::number_too_large(form.span)),
+        },
+        Kind::String(text) => Some(Expression::Text(text.clone())),
+        Kind::Keyword(name) => Some(Expression::Field(Field::named(name))),
+        Kind::Symbol(name) if SYMBOLS.contains(&name.as_ref()) => Some(Expression::Field(Field::named(name))),
+        Kind::Symbol(name) => context.refuse(catalogue::unknown_symbol(
+            form.span,
+            name,
+            suggest::nearest(name, SYMBOLS, &[]),
+            FUNCTIONS.iter().any(|function| function.name == name.as_ref()),
+        )),
+        Kind::List(items) => call(items, form.span, depth, context),
+        Kind::Tagged(tag, _) if matches!(tag.as_ref(), "env" | "file") => {
+            let text = values::text(form, "an expression", Appears::Nowhere, context)?;
+            Some(Expression::Text(text.text.into()))
+        }
+        Kind::Broken => None,
+        _ => context.refuse(catalogue::no_expression(form)),
+    }
+}
+
+fn number(digits: &str) -> Option<Number> {
+    match digits.parse::<i64>() {
+        Ok(n) => Some(Number::Int(n)),
+        Err(_) => digits.parse::<f64>().ok().and_then(Number::from_f64),
+    }
+}
+
+fn call(items: &[Form], span: Span, depth: usize, context: &mut Context) -> Option<Expression> {
+    let Some((head, arguments)) = items.split_first() else {
+        return context.refuse(catalogue::empty_call(span));
+    };
+    let name = match &head.kind {
+        Kind::Symbol(name) => name,
+        Kind::Keyword(name) => match arguments {
+            [Form { kind: Kind::Symbol(event), .. }] if event.as_ref() == "event" => {
+                return Some(Expression::Field(Field::named(name)));
+            }
+            [Form { kind: Kind::Broken, .. }] => return None,
+            _ => return context.refuse(catalogue::field_of_no_event(span, name)),
+        },
+        Kind::Broken => return None,
+        _ => return context.refuse(catalogue::no_function(head)),
+    };
+    let Some(function) = FUNCTIONS.iter().find(|function| function.name == name.as_ref()) else {
+        if SYMBOLS.contains(&name.as_ref()) {
+            return context.refuse(catalogue::field_is_no_function(head.span, name));
+        }
+        let meant = suggest::nearest(name, FUNCTIONS.iter().map(|function| function.name), &OTHER_WORDS);
+        return context.refuse(catalogue::unknown_function(head.span, name, meant));
+    };
+    let count = arguments.len();
+    if count < function.least || function.most.is_some_and(|most| count > most) {
+        return context.refuse(catalogue::arity(span, function.name, count, function.least, function.most));
+    }
+    (function.read)(&Call { name: function.name, arguments, span, depth: depth + 1 }, context)
+}
+
+/// All arguments, so that each error is found; None if one of them has one.
+fn all(call: &Call, context: &mut Context) -> Option<Vec<Expression>> {
+    let read: Vec<_> = call.arguments.iter().map(|form| expression(form, call.depth, context)).collect();
+    read.into_iter().collect()
+}
+
+fn only(call: &Call, context: &mut Context) -> Option<Box<Expression>> {
+    expression(&call.arguments[0], call.depth, context).map(Box::new)
+}
+
+fn comparator(name: &str) -> Comparator {
+    let found = Comparator::ALL.into_iter().find(|comparator| comparator.symbol() == name);
+    found.expect("the table of functions names comparators only by their symbols")
+}
+
+fn equality(call: &Call, context: &mut Context) -> Option<Expression> {
+    let items = all(call, context)?;
+    let fields = items.iter().filter(|item| matches!(item, Expression::Field(_))).count();
+    let keyword = call.arguments.iter().rev().find(|form| matches!(form.kind, Kind::Keyword(_)));
+    // `(= state :ok)` compares two fields; who means that writes `(:ok event)`.
+    if fields >= 2
+        && let Some(Form { kind: Kind::Keyword(name), span }) = keyword
+    {
+        context.report(catalogue::keyword_is_a_field(*span, name));
+    }
+    Some(Expression::Compare(comparator(call.name), items))
+}
+
+fn order(call: &Call, context: &mut Context) -> Option<Expression> {
+    let items = numbers(call, context)?;
+    Some(Expression::Compare(comparator(call.name), items))
+}
+
+fn arithmetic(call: &Call, context: &mut Context) -> Option<Expression> {
+    let operation = match call.name {
+        "+" => Operation::Add,
+        "-" => Operation::Subtract,
+        "*" => Operation::Multiply,
+        _ => Operation::Divide,
+    };
+    Some(Expression::Arithmetic(operation, numbers(call, context)?))
+}
+
+/// All arguments, where each must be able to read as a number.
+fn numbers(call: &Call, context: &mut Context) -> Option<Vec<Expression>> {
+    let mut numbers = Vec::new();
+    let mut fine = true;
+    for form in call.arguments {
+        let Some(item) = expression(form, call.depth, context) else {
+            fine = false;
+            continue;
+        };
+        if let Some(found) = no_number(&item) {
+            fine = false;
+            context.report(catalogue::argument_is_no_number(form.span, call.name, found));
+        }
+        numbers.push(item);
+    }
+    fine.then_some(numbers)
+}
+
+/// What an expression is, where it can never be a number.
+fn no_number(expression: &Expression) -> Option<&'static str> {
+    match expression {
+        Expression::Text(text) if Number::parse_json(text.as_bytes()).is_none() => Some("a text that is no number"),
+        Expression::Nil => Some("nil"),
+        Expression::Bool(_)
+        | Expression::Compare(..)
+        | Expression::Not(_)
+        | Expression::IsNil(_)
+        | Expression::IsSome(_)
+        | Expression::Tagged(_) => Some("true or false"),
+        Expression::Field(Field::Tags) => Some("a list of tags"),
+        _ => None,
+    }
+}
+
+fn and(call: &Call, context: &mut Context) -> Option<Expression> {
+    all(call, context).map(Expression::And)
+}
+
+fn or(call: &Call, context: &mut Context) -> Option<Expression> {
+    all(call, context).map(Expression::Or)
+}
+
+fn not(call: &Call, context: &mut Context) -> Option<Expression> {
+    only(call, context).map(Expression::Not)
+}
+
+fn if_else(call: &Call, context: &mut Context) -> Option<Expression> {
+    let mut parts = all(call, context)?.into_iter();
+    let (test, then) = (parts.next()?, parts.next()?);
+    Some(Expression::If(Box::new((test, then, parts.next().unwrap_or(Expression::Nil)))))
+}
+
+fn cond(call: &Call, context: &mut Context) -> Option<Expression> {
+    if call.arguments.len() % 2 != 0 {
+        return context.refuse(catalogue::odd_cond(call.span));
+    }
+    let mut clauses = Vec::new();
+    let mut fine = true;
+    let mut otherwise = None;
+    for (at, pair) in call.arguments.chunks_exact(2).enumerate() {
+        let depth = call.depth + at;
+        let is_else = matches!(&pair[0].kind, Kind::Keyword(name) if name.as_ref() == "else");
+        let test = if is_else { Some(Expression::Bool(true)) } else { expression(&pair[0], depth, context) };
+        let then = expression(&pair[1], depth, context);
+        let (Some(test), Some(then)) = (test, then) else {
+            fine = false;
+            // The clauses behind are too deep as well.
+            if depth > MAX_DEPTH {
+                break;
+            }
+            continue;
+        };
+        if otherwise.is_some() {
+            context.report(catalogue::clause_after_else(pair[0].span));
+            break;
+        }
+        match is_else {
+            true => otherwise = Some(then),
+            false => clauses.push((test, then)),
+        }
+    }
+    let last = otherwise.unwrap_or(Expression::Nil);
+    let nested = clauses.into_iter().rev().fold(last, |rest, (test, then)| Expression::If(Box::new((test, then, rest))));
+    fine.then_some(nested)
+}
+
+fn is_nil(call: &Call, context: &mut Context) -> Option<Expression> {
+    only(call, context).map(Expression::IsNil)
+}
+
+fn is_some(call: &Call, context: &mut Context) -> Option<Expression> {
+    only(call, context).map(Expression::IsSome)
+}
+
+fn re_find(call: &Call, context: &mut Context) -> Option<Expression> {
+    let [first, second] = call.arguments else { return None };
+    let is_pattern = |form: &Form| matches!(form.kind, Kind::String(_) | Kind::Tagged(..) | Kind::Broken);
+    if !is_pattern(first) {
+        return context.refuse(catalogue::pattern_comes_first(first.span, is_pattern(second)));
+    }
+    let pattern = match first.kind {
+        Kind::Broken => None,
+        _ => pattern::read(first, "the pattern of `re-find`", None, context),
+    };
+    let text = expression(second, call.depth, context);
+    Some(Expression::Find(pattern?.1, Box::new(text?)))
+}
+
+fn tagged(call: &Call, context: &mut Context) -> Option<Expression> {
+    let [tag] = call.arguments else { return None };
+    let text = values::text(tag, "`tagged`", Appears::Nowhere, context)?;
+    Some(Expression::Tagged(text.text.into()))
+}
+
+fn str(call: &Call, context: &mut Context) -> Option<Expression> {
+    all(call, context).map(Expression::Str)
+}

@@ -1,0 +1,192 @@
+//! The keys of the configuration, over all files.
+
+use super::context::Context;
+use super::values;
+use super::{catalogue, paths, suggest, time};
+use crate::edn::{Form, Kind, Span};
+use crate::plan::{Limits, Plan, Threshold};
+
+/// Keys that hold thresholds. They are read last: what is set for all of them may stand in another file.
+const THRESHOLDS: [(&str, ReadThresholds); 2] =
+    [("histograms", paths::histograms), ("percentiles", paths::percentiles)];
+
+/// Keys that hold one value for the whole installation.
+const SETTINGS: [(&str, ReadSetting); 4] =
+    [("grace", grace), ("instance", instance), ("limits", limits), ("max-skew", max_skew)];
+
+/// Keys that this version does not know what to do with.
+const LATER: [&str; 8] = ["notifiers", "objectives", "pipelines", "routes", "server", "sources", "state", "streams"];
+
+const OTHER_WORDS: [(&str, &str); 7] = [
+    ("allowed-lateness", "grace"),
+    ("histogram", "histograms"),
+    ("lateness", "grace"),
+    ("limit", "limits"),
+    ("percentile", "percentiles"),
+    ("quantiles", "percentiles"),
+    ("skew", "max-skew"),
+];
+
+/// The keys of `:limits`, each with the most that it can be.
+const LIMITS: [(&str, u64, fn(&mut Limits) -> &mut usize); 5] = [
+    ("attributes", 100_000, |limits| &mut limits.attributes),
+    ("groups", 100_000_000, |limits| &mut limits.groups),
+    ("line-bytes", 1 << 30, |limits| &mut limits.line_bytes),
+    ("open-windows", 1_000_000_000, |limits| &mut limits.open_windows),
+    ("sketch-bytes", 1 << 40, |limits| &mut limits.sketch_bytes),
+];
+
+/// From so many seconds on, a grace that is a multiple of a thousand looks like milliseconds.
+const SUSPICIOUS: i64 = 1_000;
+
+type ReadThresholds = fn(&Form, i64, &mut Context, &mut Vec<Threshold>);
+type ReadSetting = fn(&mut Settings, &Form, Span, &mut Context);
+
+/// What is set once for the whole installation, and where.
+#[derive(Default)]
+struct Settings {
+    grace: Option<i64>,
+    max_skew: Option<i64>,
+    instance: Option<String>,
+    limits: Limits,
+    places: Vec<(&'static str, Span)>,
+}
+
+/// Checks the forms of all files. The plan is complete only if nothing was reported as an error.
+pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
+    let mut settings = Settings::default();
+    let mut subjects: Vec<(ReadThresholds, &Form)> = Vec::new();
+    for (index, forms) in (0..).zip(files) {
+        for (key, value) in root(forms, index, context) {
+            entry(key, value, &mut settings, &mut subjects, context);
+        }
+    }
+    let grace = settings.grace.unwrap_or(Plan::GRACE);
+    let mut thresholds = Vec::new();
+    for (read, form) in &subjects {
+        read(form, grace, context, &mut thresholds);
+    }
+    thresholds.sort_by(|a, b| (&a.id, a.span.file, a.span.start).cmp(&(&b.id, b.span.file, b.span.start)));
+    for pair in thresholds.windows(2) {
+        if pair[0].id == pair[1].id {
+            context.report(catalogue::one_id_twice(&pair[0], &pair[1]));
+        }
+    }
+    if thresholds.is_empty() && !context.has_error() && !context.left_out && !files.is_empty() {
+        context.report(catalogue::no_thresholds(Span { file: 0, start: 0, end: 0 }));
+    }
+    Plan {
+        thresholds,
+        grace,
+        grace_is_set: settings.grace.is_some(),
+        max_skew: settings.max_skew.unwrap_or(Plan::MAX_SKEW),
+        instance: settings.instance.unwrap_or_else(|| "default".to_string()),
+        limits: settings.limits,
+    }
+}
+
+/// The entries of the one map that a file holds.
+fn root<'f>(forms: &'f [Form], file: u32, context: &mut Context) -> &'f [(Form, Form)] {
+    // What is broken may be the map.
+    let broken = forms.iter().any(|form| form.kind == Kind::Broken);
+    let mut whole = forms.iter().filter(|form| form.kind != Kind::Broken);
+    let Some(first) = whole.next() else {
+        if !broken {
+            context.report(catalogue::empty_file(Span { file, start: 0, end: 0 }));
+        }
+        return &[];
+    };
+    if let Some(second) = whole.next()
+        && !broken
+    {
+        context.report(catalogue::second_form(second.span, first.span));
+    }
+    match &first.kind {
+        Kind::Map(entries) => entries,
+        _ if broken => &[],
+        _ => {
+            context.report(catalogue::not_a_map(first));
+            &[]
+        }
+    }
+}
+
+fn entry<'f>(
+    key: &'f Form,
+    value: &'f Form,
+    settings: &mut Settings,
+    subjects: &mut Vec<(ReadThresholds, &'f Form)>,
+    context: &mut Context,
+) {
+    let name = match &key.kind {
+        Kind::Broken => return,
+        Kind::Keyword(name) => name.as_ref(),
+        _ => return context.report(catalogue::key_is_no_keyword(key, "the configuration")),
+    };
+    if let Some((_, read)) = THRESHOLDS.iter().find(|(known, _)| *known == name) {
+        subjects.push((*read, value));
+    } else if let Some((known, read)) = SETTINGS.iter().find(|(known, _)| *known == name) {
+        // `:limits` are told apart by their own keys.
+        if *known == "limits" || once(known, key.span, settings, context) {
+            read(settings, value, key.span, context);
+        }
+    } else if LATER.contains(&name) {
+        context.report(catalogue::not_yet(key.span, name));
+    } else {
+        let known = SETTINGS.iter().map(|(name, _)| *name).chain(THRESHOLDS.iter().map(|(name, _)| *name));
+        let meant = suggest::nearest(name, known.chain(LATER), &OTHER_WORDS);
+        context.report(catalogue::unknown_key(key, "the configuration", meant));
+    }
+}
+
+/// Whether this is the first place where `name` is set. Twice in one file was reported when it was read.
+fn once(name: &'static str, span: Span, settings: &mut Settings, context: &mut Context) -> bool {
+    match settings.places.iter().find(|(known, _)| *known == name) {
+        None => {
+            settings.places.push((name, span));
+            true
+        }
+        Some((_, first)) => {
+            if first.file != span.file {
+                context.report(catalogue::set_twice(span, *first, name));
+            }
+            false
+        }
+    }
+}
+
+fn grace(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
+    settings.grace = time::length(form, "`:grace`", SUSPICIOUS, context).map(|length| length.micros);
+}
+
+fn max_skew(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
+    settings.max_skew = time::length(form, "`:max-skew`", SUSPICIOUS, context).map(|length| length.micros);
+}
+
+fn instance(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
+    settings.instance = values::words(form, "`:instance`", context).map(|text| text.text);
+}
+
+fn limits(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
+    let expected = "a map of limits, such as `{:groups 100000}`";
+    for (key, value) in values::entries(form, "`:limits`", expected, context).unwrap_or_default() {
+        let name = match &key.kind {
+            Kind::Broken => continue,
+            Kind::Keyword(name) => name.as_ref(),
+            _ => {
+                context.report(catalogue::key_is_no_keyword(key, "`:limits`"));
+                continue;
+            }
+        };
+        let Some((known, most, place)) = LIMITS.iter().find(|(known, ..)| *known == name) else {
+            let meant = suggest::nearest(name, LIMITS.iter().map(|(known, ..)| *known), &[]);
+            context.report(catalogue::unknown_key(key, "`:limits`", meant));
+            continue;
+        };
+        if once(known, key.span, settings, context)
+            && let Some(n) = values::whole(value, &format!("`:{known}`"), 1, *most, context)
+        {
+            *place(&mut settings.limits) = usize::try_from(n).unwrap_or(usize::MAX);
+        }
+    }
+}
