@@ -1,1 +1,1 @@
-mod placeholder {}
+mod edn_read;

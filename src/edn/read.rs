@@ -1,0 +1,549 @@
+//! The reader: one pass over the text, with a stack of open brackets instead of recursion.
+
+use super::{Diagnostic, Form, Kind, Span, atom, catalogue, equal};
+
+/// The largest file that is read, in bytes: 16 MiB.
+pub const MAX_BYTES: usize = 16 << 20;
+/// How deep brackets and tags may be nested.
+pub const MAX_DEPTH: usize = 64;
+/// How many forms one file may hold.
+pub const MAX_FORMS: usize = 1_000_000;
+/// How many faults of one file are reported one by one.
+pub const MAX_FAULTS: usize = 100;
+
+/// Reads all forms of one text, which is file number `file` of the sources.
+///
+/// Never fails: returns what could be read and appends a diagnostic for the rest, in order of place. What could
+/// not be read is [`Kind::Broken`], already reported. A collection that was not complete (a bracket or a value
+/// is missing) holds a broken item, or a broken key, at its end. Takes time linear in the text.
+pub fn read(text: &str, file: u32, out: &mut Vec<Diagnostic>) -> Vec<Form> {
+    let mut reader = Reader::new(text, file, MAX_FAULTS);
+    if text.len() > MAX_BYTES {
+        out.push(catalogue::file_too_large(reader.span(0, 0), MAX_BYTES));
+        return Vec::new();
+    }
+    reader.run();
+    reader.faults.sort_by_key(|fault| fault.labels[0].span.start);
+    out.append(&mut reader.faults);
+    if reader.more_faults > 0 {
+        out.push(catalogue::more_faults(reader.span(text.len(), text.len()), reader.more_faults));
+    }
+    reader.frames.swap_remove(0).items
+}
+
+/// Reads a text that is exactly one form, such as a line of events. Spans carry file 0.
+///
+/// # Errors
+///
+/// The first fault, or that there is no form or more than one.
+pub fn read_one(text: &str) -> Result<Form, Diagnostic> {
+    let mut reader = Reader::new(text, 0, 1);
+    if text.len() > MAX_BYTES {
+        return Err(catalogue::file_too_large(reader.span(0, 0), MAX_BYTES));
+    }
+    reader.run();
+    if let Some(fault) = reader.faults.pop() {
+        return Err(fault);
+    }
+    let mut forms = reader.frames.swap_remove(0).items;
+    match (forms.pop(), forms.pop()) {
+        (Some(form), None) => Ok(form),
+        (None, _) => Err(catalogue::not_one_form(reader_end(text), "there is nothing here")),
+        (Some(further), Some(_)) => Err(catalogue::not_one_form(further.span, "there is a further form")),
+    }
+}
+
+fn reader_end(text: &str) -> Span {
+    let end = u32::try_from(text.len()).expect("a text that was read is below 16 MiB");
+    Span { file: 0, start: end, end }
+}
+
+pub(super) struct Reader<'t> {
+    pub(super) text: &'t str,
+    pub(super) bytes: &'t [u8],
+    file: u32,
+    pub(super) at: usize,
+    /// The first is the file itself and is never closed.
+    pub(super) frames: Vec<Frame>,
+    forms: usize,
+    /// Bytes that may still be spent on comparing collections.
+    compare_budget: usize,
+    pub(super) faults: Vec<Diagnostic>,
+    max_faults: usize,
+    more_faults: usize,
+    /// Closing brackets that a reported fault has made superfluous: `)`, `]`, `}`.
+    owed: [u32; 3],
+    /// Reading stopped early, and that was reported: what is open is not a further fault.
+    stopped: bool,
+    pub(super) last_string: Span,
+    pub(super) notes: super::foreign::Notes,
+}
+
+pub(super) struct Frame {
+    pub(super) opener: Opener,
+    /// Where the bracket or the `#` stands.
+    start: usize,
+    /// Just behind the bracket or the tag.
+    inside: usize,
+    pub(super) items: Vec<Form>,
+    /// How many of the next forms are left out.
+    pub(super) discards: usize,
+    /// Where the last `#_` stands.
+    discard: usize,
+    reported_depth: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Opener {
+    File,
+    List,
+    Vector,
+    Map,
+    Set,
+    Tag(Box<str>),
+}
+
+impl Opener {
+    fn closer(&self) -> Option<u8> {
+        match self {
+            Opener::List => Some(b')'),
+            Opener::Vector => Some(b']'),
+            Opener::Map | Opener::Set => Some(b'}'),
+            Opener::File | Opener::Tag(_) => None,
+        }
+    }
+}
+
+impl<'t> Reader<'t> {
+    fn new(text: &'t str, file: u32, max_faults: usize) -> Reader<'t> {
+        let root = Frame::new(Opener::File, 0, 0);
+        Reader {
+            text,
+            bytes: text.as_bytes(),
+            file,
+            at: if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 },
+            frames: vec![root],
+            forms: 0,
+            compare_budget: 2 * text.len(),
+            faults: Vec::new(),
+            max_faults,
+            more_faults: 0,
+            owed: [0; 3],
+            stopped: false,
+            last_string: Span { file, start: 0, end: 0 },
+            notes: super::foreign::Notes::default(),
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(&byte) = self.bytes.get(self.at) {
+            match byte {
+                b' ' | b',' | b'\n' | b'\t' | b'\r' | 0x0B | 0x0C => self.at += 1,
+                b'(' => self.open(Opener::List, 1),
+                b'[' => self.open(Opener::Vector, 1),
+                b'{' => self.open(Opener::Map, 1),
+                b')' | b']' | b'}' => self.close(byte, 1),
+                b'"' => self.string(),
+                b';' => self.skip_line(),
+                b'#' => self.dispatch(),
+                b'\\' => self.character(),
+                b'\'' | b'`' | 0x80.. => self.foreign(),
+                _ => self.token(),
+            }
+            if self.forms > MAX_FORMS {
+                let here = self.span(self.at, self.at);
+                self.fault(|| catalogue::too_many_forms(here, MAX_FORMS));
+                self.stopped = true;
+                break;
+            }
+        }
+        self.finish();
+        self.report_notes();
+    }
+
+    pub(super) fn span(&self, start: usize, end: usize) -> Span {
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span { file: self.file, start: offset(start), end: offset(end) }
+    }
+
+    /// Makes and keeps a diagnostic, or only counts it when there are too many.
+    pub(super) fn fault(&mut self, make: impl FnOnce() -> Diagnostic) {
+        if self.faults.len() < self.max_faults {
+            self.faults.push(make());
+        } else {
+            self.more_faults += 1;
+        }
+    }
+
+    pub(super) fn top(&mut self) -> &mut Frame {
+        self.frames.last_mut().expect("the frame of the file is never popped")
+    }
+
+    /// Takes a form that is complete to its place: a tag, a collection, or nowhere after `#_`.
+    pub(super) fn push(&mut self, kind: Kind, start: usize, end: usize) {
+        self.forms += 1;
+        let mut form = Form { kind, span: self.span(start, end) };
+        loop {
+            let frame = self.top();
+            if frame.discards > 0 {
+                frame.discards -= 1;
+                return;
+            }
+            if !matches!(frame.opener, Opener::Tag(_)) {
+                frame.items.push(form);
+                return;
+            }
+            let Some(Frame { opener: Opener::Tag(tag), start, .. }) = self.frames.pop() else { return };
+            let span = self.span(start, end);
+            form = Form { kind: Kind::Tagged(tag, Box::new(form)), span };
+        }
+    }
+
+    /// Opens a bracket or tag of `length` bytes.
+    pub(super) fn open(&mut self, opener: Opener, length: usize) {
+        let (start, inside) = (self.at, self.at + length);
+        if self.frames.len() <= MAX_DEPTH {
+            self.frames.push(Frame::new(opener, start, inside));
+            self.at = inside;
+            return;
+        }
+        if !std::mem::replace(&mut self.top().reported_depth, true) {
+            let here = self.span(start, inside);
+            self.fault(|| catalogue::too_deep(here, MAX_DEPTH));
+        }
+        self.at = inside;
+        if opener.closer().is_some() {
+            self.skip_nested();
+            self.push(Kind::Broken, start, self.at);
+        }
+    }
+
+    /// Passes over what is too deep, up to the bracket that closes it.
+    fn skip_nested(&mut self) {
+        let mut depth = 1;
+        while let Some(&byte) = self.bytes.get(self.at) {
+            match byte {
+                b'(' | b'[' | b'{' => depth += 1,
+                b')' | b']' | b'}' => depth -= 1,
+                b';' => {
+                    self.skip_line();
+                    continue;
+                }
+                b'"' => {
+                    self.at = self.string_end(self.at + 1).map_or(self.bytes.len(), |end| end + 1);
+                    continue;
+                }
+                // Whatever follows is a character.
+                b'\\' => self.at += 1,
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                break;
+            }
+        }
+        self.at = self.at.min(self.bytes.len());
+        while !self.text.is_char_boundary(self.at) {
+            self.at += 1;
+        }
+        // What is missing at the end was opened too deep, which has been reported.
+        self.stopped |= depth > 0;
+    }
+
+    /// Reads a closing bracket of `length` bytes.
+    pub(super) fn close(&mut self, closer: u8, length: usize) {
+        let start = self.at;
+        self.at += length;
+        self.drop_tags();
+        let here = self.span(start, self.at);
+        let found = char::from(closer);
+        let Some(expected) = self.top().opener.closer() else {
+            if self.owed[kind_of(closer)] > 0 {
+                self.owed[kind_of(closer)] -= 1;
+            } else {
+                self.fault(|| catalogue::nothing_to_close(here, found));
+            }
+            return;
+        };
+        if expected == closer {
+            self.finish_frame(self.at);
+            return;
+        }
+        let opening = self.opening(self.frames.len() - 1);
+        self.fault(|| catalogue::wrong_closer(here, found, opening, char::from(expected)));
+        self.owed[kind_of(expected)] += 1;
+        match self.frames.iter().rposition(|frame| frame.opener.closer() == Some(closer)) {
+            // One further out is closed: what is inside of it has lost its bracket.
+            Some(outer) => {
+                self.owed[kind_of(closer)] += 1;
+                while self.frames.len() > outer + 1 {
+                    self.abandon_frame(start);
+                }
+                self.finish_frame(self.at);
+            }
+            None => self.finish_frame(self.at),
+        }
+    }
+
+    fn opening(&self, frame: usize) -> Span {
+        let frame = &self.frames[frame];
+        self.span(frame.start, frame.inside)
+    }
+
+    /// A tag at the end of a collection has no form.
+    fn drop_tags(&mut self) {
+        while let Opener::Tag(_) = self.top().opener {
+            let Some(frame) = self.frames.pop() else { return };
+            let (tag, text) = (self.span(frame.start, frame.inside), &self.text[frame.start..frame.inside]);
+            self.drop_discards(&frame);
+            if !self.stopped && !frame.reported_depth {
+                self.fault(|| catalogue::tag_without_form(tag, text));
+            }
+            self.push(Kind::Broken, frame.start, frame.inside);
+        }
+    }
+
+    fn drop_discards(&mut self, frame: &Frame) {
+        if frame.discards > 0 && !self.stopped {
+            let discard = self.span(frame.discard, frame.discard + 2);
+            self.fault(|| catalogue::discard_without_form(discard));
+        }
+    }
+
+    /// Closes the innermost frame, whose bracket is missing, before `end`.
+    fn abandon_frame(&mut self, end: usize) {
+        self.drop_tags();
+        let broken = Form { kind: Kind::Broken, span: self.span(end, end) };
+        let frame = self.top();
+        if frame.opener == Opener::Map && frame.items.len() % 2 == 0 {
+            frame.items.push(broken.clone());
+        }
+        frame.items.push(broken);
+        self.finish_frame(end);
+    }
+
+    /// Makes a form of the innermost frame.
+    fn finish_frame(&mut self, end: usize) {
+        let Some(mut frame) = self.frames.pop() else { return };
+        self.drop_discards(&frame);
+        let items = std::mem::take(&mut frame.items);
+        let kind = match frame.opener {
+            Opener::List => Kind::List(items),
+            Opener::Vector => Kind::Vector(items),
+            Opener::Set => {
+                self.find_duplicates(&items, 1);
+                Kind::Set(items)
+            }
+            Opener::Map => {
+                let items = self.complete_pairs(items, self.span(frame.start, frame.inside));
+                self.find_duplicates(&items, 2);
+                Kind::Map(pairs(items))
+            }
+            Opener::File | Opener::Tag(_) => return,
+        };
+        self.push(kind, frame.start, end);
+    }
+
+    /// Reports the duplicates among every `step`th item.
+    fn find_duplicates(&mut self, items: &[Form], step: usize) {
+        let mut budget = self.compare_budget;
+        let text = self.text;
+        equal::duplicates(items.iter().step_by(step), &mut budget, |first, second| {
+            let (first, second) = (items[first * step].span, items[second * step].span);
+            let written = &text[second.start as usize..second.end as usize];
+            self.fault(|| match step {
+                1 => catalogue::duplicate_member(second, written, first),
+                _ => catalogue::duplicate_key(second, written, first),
+            });
+        });
+        self.compare_budget = budget;
+    }
+
+    /// Makes the items of a map even in number, with a broken value for the key that has none.
+    fn complete_pairs(&mut self, mut items: Vec<Form>, map: Span) -> Vec<Form> {
+        if items.len() % 2 == 0 {
+            return items;
+        }
+        let known = items.iter().any(|item| item.kind == Kind::Broken);
+        let lonely = if known { items.len() - 1 } else { key_without_value(&items) };
+        let key = items[lonely].span;
+        if !known {
+            let text = &self.text[key.start as usize..key.end as usize];
+            self.fault(|| catalogue::key_without_value(key, text, map));
+        }
+        let span = Span { start: key.end, ..key };
+        items.insert(lonely + 1, Form { kind: Kind::Broken, span });
+        items
+    }
+
+    /// Reports and closes what is open at the end.
+    fn finish(&mut self) {
+        self.drop_tags();
+        let end = self.text.trim_end().len().max(self.top().inside).min(self.text.len());
+        if self.frames.len() > 1 && !self.stopped {
+            let innermost = self.frames.len() - 1;
+            let (at, opening) = (self.span(end, end), self.opening(innermost));
+            let closers = self.frames.iter().rev().filter_map(|frame| frame.opener.closer());
+            let closers: String = closers.map(char::from).collect();
+            let outer: Vec<Span> = (1..innermost).rev().take(3).map(|frame| self.opening(frame)).collect();
+            let bracket = &self.text[opening.start as usize..opening.end as usize];
+            self.fault(|| {
+                let closer = closers.chars().next().unwrap_or('}');
+                let mut fault = catalogue::not_closed(at, opening, bracket, closer);
+                for span in outer {
+                    fault = fault.also(span, "nor is this");
+                }
+                fault.help(format!("write `{closers}`"))
+            });
+        }
+        while self.frames.len() > 1 {
+            self.abandon_frame(end);
+        }
+        let root = std::mem::replace(self.top(), Frame::new(Opener::File, 0, 0));
+        self.drop_discards(&root);
+        *self.top() = root;
+    }
+
+    pub(super) fn skip_line(&mut self) {
+        self.at = self.line_end(self.at);
+    }
+
+    /// Where the line that `from` is in ends, before its newline.
+    pub(super) fn line_end(&self, from: usize) -> usize {
+        memchr::memchr(b'\n', &self.bytes[from..]).map_or(self.bytes.len(), |length| from + length)
+    }
+
+    /// Where the token ends that `from` is in.
+    pub(super) fn token_end(&self, from: usize) -> usize {
+        let mut at = from;
+        while let Some(&byte) = self.bytes.get(at) {
+            if byte < 0x80 {
+                if ENDS_TOKEN[usize::from(byte)] {
+                    break;
+                }
+                at += 1;
+            } else {
+                let Some(c) = self.text[at..].chars().next() else { break };
+                if super::glyph::ends_token(c) {
+                    break;
+                }
+                at += c.len_utf8();
+            }
+        }
+        at
+    }
+
+    fn token(&mut self) {
+        let start = self.at;
+        let end = self.token_end(start);
+        let token = &self.text[start..end];
+        if self.is_foreign_habit(token) {
+            return;
+        }
+        self.at = end;
+        if !token.is_ascii() {
+            self.foreign_token(token, start);
+            return;
+        }
+        let kind = match atom::read(token) {
+            Ok(kind) => kind,
+            Err((fault, meant)) => {
+                let here = self.span(start, end);
+                self.fault(|| catalogue::token(fault, here, token));
+                meant
+            }
+        };
+        self.push(kind, start, end);
+    }
+
+    fn character(&mut self) {
+        let start = self.at;
+        let first = self.text[start + 1..].chars().next().filter(|c| !c.is_whitespace());
+        let Some(first) = first else {
+            self.at += 1;
+            let here = self.span(start, self.at);
+            self.fault(|| catalogue::no_character(here));
+            return self.push(Kind::Broken, start, self.at);
+        };
+        self.at = self.token_end(start + 1 + first.len_utf8());
+        let token = &self.text[start..self.at];
+        let here = self.span(start, self.at);
+        let kind = atom::character(&token[1..]).map_or(Kind::Broken, Kind::Char);
+        if kind == Kind::Broken {
+            self.fault(|| catalogue::token(atom::Fault::Character, here, token));
+        }
+        self.push(kind, start, self.at);
+    }
+
+    fn dispatch(&mut self) {
+        let start = self.at;
+        match self.bytes.get(start + 1) {
+            Some(b'{') => self.open(Opener::Set, 2),
+            Some(b'_') => {
+                let frame = self.top();
+                frame.discards += 1;
+                frame.discard = start;
+                self.at += 2;
+            }
+            Some(byte) if byte.is_ascii_alphabetic() => {
+                let end = self.token_end(start);
+                let tag = &self.text[start + 1..end];
+                if let Some(fault) = atom::name_fault(tag) {
+                    let here = self.span(start, end);
+                    let token = &self.text[start..end];
+                    self.fault(|| catalogue::token(fault, here, token));
+                }
+                self.open(Opener::Tag(tag.into()), end - start);
+            }
+            _ => self.foreign_dispatch(),
+        }
+    }
+}
+
+impl Frame {
+    fn new(opener: Opener, start: usize, inside: usize) -> Frame {
+        Frame { opener, start, inside, items: Vec::new(), discards: 0, discard: 0, reported_depth: false }
+    }
+}
+
+fn kind_of(closer: u8) -> usize {
+    match closer {
+        b')' => 0,
+        b']' => 1,
+        _ => 2,
+    }
+}
+
+/// Which of an odd number of forms is most likely a key without a value: keys are of one kind.
+fn key_without_value(items: &[Form]) -> usize {
+    let is_key = |item: &Form| std::mem::discriminant(&item.kind) == std::mem::discriminant(&items[0].kind);
+    let mut at = 0;
+    while at + 2 < items.len() {
+        if is_key(&items[at + 1]) && !is_key(&items[at + 2]) {
+            return at;
+        }
+        at += 2;
+    }
+    items.len() - 1
+}
+
+fn pairs(items: Vec<Form>) -> Vec<(Form, Form)> {
+    let mut pairs = Vec::with_capacity(items.len() / 2);
+    let mut items = items.into_iter();
+    while let (Some(key), Some(value)) = (items.next(), items.next()) {
+        pairs.push((key, value));
+    }
+    pairs
+}
+
+/// ASCII characters before which a token stops.
+const ENDS_TOKEN: [bool; 128] = {
+    let mut table = [false; 128];
+    let ends = b" ,\n\t\r\x0B\x0C()[]{}\";\\";
+    let mut at = 0;
+    while at < ends.len() {
+        table[ends[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
