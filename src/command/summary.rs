@@ -132,7 +132,7 @@ fn block(text: &mut String, threshold: &Threshold, account: &Account, (groups, v
         let _ = writeln!(text, "  {line}");
     }
     if let Some(worst) = &account.worst {
-        let value = worst.measured.value.map_or("not known".to_string(), |value| wording::shown(threshold, value));
+        let value = worst.measured.value.map_or("not known".to_string(), |value| wording::shown(threshold, value.to_f64()));
         let start = Timestamp::MIN.plus(worst.start.saturating_sub(Timestamp::MIN.micros()));
         let _ = writeln!(text, "  worst window {start}: {value} ({} events)", count(worst.measured.count));
     }

@@ -6,7 +6,7 @@ use super::tally::Tally;
 use super::transition::Measured;
 use super::verdict::{self, Judgement, Verdict};
 use super::wording;
-use crate::plan::Threshold;
+use crate::plan::{Number, Threshold};
 
 /// Columns of a sparkline at most.
 const CELLS: usize = 48;
@@ -95,7 +95,7 @@ impl Account {
         if let Some(measured) = measured.filter(|_| worst) {
             self.worst = Some(Worst { excess, start: shape.start(run.window), measured });
         }
-        self.draw(threshold, run, measured.and_then(|measured| measured.value), violated);
+        self.draw(threshold, run, measured.and_then(|measured| measured.value).map(Number::to_f64), violated);
     }
 
     /// Enters a change of status; `lasted` is how long a violation was that has ended, in microseconds.

@@ -13,7 +13,7 @@ use super::tally::Tally;
 use super::transition::{Change, Measured, Reason};
 use super::verdict::{self, Judgement, Verdict};
 use super::watch::Watch;
-use crate::plan::{Measure, Threshold};
+use crate::plan::{Measure, Number, Threshold};
 
 /// The windows of one group that are not judged yet, and what the judged ones came to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -208,9 +208,10 @@ impl Group {
 /// What is shown of the window that is summed up.
 fn measure(threshold: &Threshold, panes: &VecDeque<Pane>, inside: usize, sum: &Tally, budget: &mut Budget) -> Measured {
     match threshold.measure {
-        Measure::Count { .. } => Measured { value: Some(sum.matched as f64), count: sum.total, matched: sum.matched },
+        Measure::Count { .. } => Measured { value: Number::from_f64(sum.matched as f64), count: sum.total, matched: sum.matched },
         Measure::Percentage { .. } => {
-            let value = (sum.total > 0).then(|| sum.matched as f64 / sum.total as f64);
+            let share = (sum.total > 0).then(|| sum.matched as f64 / sum.total as f64);
+            let value = share.and_then(Number::from_f64);
             Measured { value, count: sum.total, matched: sum.matched }
         }
         Measure::Percentile { .. } => {

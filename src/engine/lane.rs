@@ -265,7 +265,7 @@ impl Lane {
         match counted {
             Some(Counted::Value(value)) => {
                 pane.tally.count_value(value, &compiled.limits[job.threshold]);
-                pane.sketch.record(value.to_f64(), &mut self.budget);
+                pane.sketch.record(value, &mut self.budget);
             }
             Some(Counted::Event(matches)) => pane.tally.count_event(matches),
             None => {}
@@ -294,7 +294,6 @@ fn read_number(value: &Value<'_>) -> Reading {
         return Reading::Absent;
     }
     match value.number() {
-        Some(Number::Float(x)) if !x.is_finite() => Reading::NoNumber,
         Some(number) => Reading::Number(number),
         None => Reading::NoNumber,
     }

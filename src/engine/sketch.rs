@@ -3,6 +3,8 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Number;
+
 /// So many values are kept as they are.
 const FEW: usize = 128;
 /// A tier spans so many powers of two.
@@ -37,7 +39,7 @@ impl Budget {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Sketch {
     /// As they came.
-    Few(Vec<f64>),
+    Few(Vec<Number>),
     Many(Box<Tiers>),
     /// There was no memory for them.
     Lost,
@@ -65,13 +67,13 @@ impl Default for Sketch {
 }
 
 impl Sketch {
-    /// Adds one finite value.
-    pub fn record(&mut self, value: f64, budget: &mut Budget) {
+    /// Adds one value.
+    pub fn record(&mut self, value: Number, budget: &mut Budget) {
         match self {
             Sketch::Few(values) if values.len() < FEW => {
                 if values.len() == values.capacity() {
                     let more = values.capacity().max(4);
-                    if !budget.take(more * size_of::<f64>()) {
+                    if !budget.take(more * size_of::<Number>()) {
                         return self.lose(budget);
                     }
                     values.reserve_exact(more);
@@ -83,7 +85,7 @@ impl Sketch {
                 self.record(value, budget);
             }
             Sketch::Many(tiers) => {
-                if !tiers.record(value, budget) {
+                if !tiers.record(value.to_f64(), budget) {
                     self.lose(budget);
                 }
             }
@@ -110,14 +112,14 @@ impl Sketch {
     }
 
     /// The value of rank `rank`, from 1; None if there is none or there was no memory.
-    pub fn at_rank(&self, rank: u64) -> Option<f64> {
+    pub fn at_rank(&self, rank: u64) -> Option<Number> {
         match self {
             Sketch::Few(values) => {
                 let mut sorted = values.clone();
-                sorted.sort_unstable_by(f64::total_cmp);
+                sorted.sort_unstable_by(|a, b| a.compare(*b));
                 sorted.get(usize::try_from(rank.checked_sub(1)?).ok()?).copied()
             }
-            Sketch::Many(tiers) => tiers.at_rank(rank),
+            Sketch::Many(tiers) => tiers.at_rank(rank).and_then(Number::from_f64),
             Sketch::Lost => None,
         }
     }
@@ -125,7 +127,7 @@ impl Sketch {
     /// Bytes taken from a budget.
     pub fn bytes(&self) -> usize {
         match self {
-            Sketch::Few(values) => values.capacity() * size_of::<f64>(),
+            Sketch::Few(values) => values.capacity() * size_of::<Number>(),
             Sketch::Many(tiers) => tiers.tiers.len() * tier_bytes(),
             Sketch::Lost => 0,
         }
@@ -152,9 +154,9 @@ impl Sketch {
 
     fn spread(&mut self, budget: &mut Budget) {
         let Sketch::Few(values) = std::mem::take(self) else { return };
-        budget.give_back(values.capacity() * size_of::<f64>());
+        budget.give_back(values.capacity() * size_of::<Number>());
         let mut tiers = Box::new(Tiers { zeros: 0, tiers: Vec::new() });
-        let fits = values.iter().all(|value| tiers.record(*value, budget));
+        let fits = values.iter().all(|value| tiers.record(value.to_f64(), budget));
         *self = Sketch::Many(tiers);
         if !fits {
             self.lose(budget);
@@ -289,7 +291,7 @@ mod tests {
     fn sketch_of(values: &[f64]) -> Sketch {
         let mut budget = Budget { limit: 1 << 20, used: 0 };
         let mut sketch = Sketch::default();
-        values.iter().for_each(|value| sketch.record(*value, &mut budget));
+        values.iter().for_each(|value| sketch.record(Number::Float(*value), &mut budget));
         assert_eq!(budget.used, sketch.bytes());
         sketch
     }
@@ -302,7 +304,7 @@ mod tests {
         let sketch = sketch_of(&values);
         values.sort_by(f64::total_cmp);
         for (i, exact) in values.iter().enumerate() {
-            let shown = sketch.at_rank(i as u64 + 1).unwrap();
+            let shown = sketch.at_rank(i as u64 + 1).unwrap().to_f64();
             assert!((shown - exact).abs() <= exact.abs() * 0.01 + 1e-290, "{exact} is shown as {shown}");
         }
         assert_eq!(sketch.at_rank(values.len() as u64 + 1), None);
@@ -310,7 +312,7 @@ mod tests {
 
     #[test]
     fn few_values_are_shown_as_they_are() {
-        assert_eq!(sketch_of(&[143.7, -2.0, 85.25]).at_rank(3), Some(143.7));
+        assert_eq!(sketch_of(&[143.7, -2.0, 85.25]).at_rank(3), Some(Number::Float(143.7)));
         assert_eq!(sketch_of(&[]).at_rank(1), None);
     }
 
@@ -332,7 +334,7 @@ mod tests {
     fn without_memory_there_is_no_shown_value() {
         let mut budget = Budget { limit: 1000, used: 0 };
         let mut sketch = Sketch::default();
-        (0..200).for_each(|i| sketch.record(f64::from(i), &mut budget));
+        (0..200).for_each(|i| sketch.record(Number::Int(i), &mut budget));
         assert!(matches!(sketch, Sketch::Lost));
         assert_eq!((sketch.at_rank(1), budget.used), (None, 0));
     }

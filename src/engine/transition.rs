@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::tally::Tally;
 use super::verdict::{self, Verdict};
-use crate::plan::{Comparator, Measure, Plan, Service, Threshold, Timestamp, json_number};
+use crate::plan::{Comparator, Measure, Number, Plan, Service, Threshold, Timestamp, json_number};
 
 /// Why a status changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
     /// None if there is none, or no memory for it.
-    pub value: Option<f64>,
+    pub value: Option<Number>,
     pub count: u64,
     pub matched: u64,
 }
@@ -167,7 +167,7 @@ impl Transition {
             "quantile": quantile,
             "field": threshold.measure.field().name(),
             "pattern": pattern,
-            "value": self.measured.value,
+            "value": self.measured.value.map(value_json),
             "count": self.measured.count,
             "matched": self.measured.matched,
             "bounds": bounds,
@@ -191,9 +191,17 @@ impl Transition {
 }
 
 /// A shown value that does not contradict the bounds' verdicts: moved to the nearest value that agrees with them.
-pub fn agree(threshold: &Threshold, tally: &Tally, value: f64) -> f64 {
+pub fn agree(threshold: &Threshold, tally: &Tally, exact: Number) -> Number {
     /// So far from a limit that it cannot be: a hundredth of what a shown value may be off.
     const STEP: f64 = 1e-4;
+    let contradicts = |(i, bound): (usize, &crate::plan::Bound)| {
+        let holds = bound.comparator.holds(exact.compare(Number::Float(bound.limit.to_f64())));
+        holds != verdict::bound_holds(threshold, tally, i, bound)
+    };
+    if !threshold.bounds.iter().enumerate().any(contradicts) {
+        return exact;
+    }
+    let value = exact.to_f64();
     let (mut least, mut greatest) = (f64::NEG_INFINITY, f64::INFINITY);
     for (i, bound) in threshold.bounds.iter().enumerate() {
         let limit = bound.limit.to_f64();
@@ -217,7 +225,15 @@ pub fn agree(threshold: &Threshold, tally: &Tally, value: f64) -> f64 {
             _ => {}
         }
     }
-    if least > greatest { (least + greatest) / 2.0 } else { value.clamp(least, greatest) }
+    Number::Float(if least > greatest { (least + greatest) / 2.0 } else { value.clamp(least, greatest) })
+}
+
+/// A double, but for whole numbers that no double holds.
+fn value_json(value: Number) -> Json {
+    match value {
+        Number::Int(n) if n.unsigned_abs() > 1 << 53 => n.into(),
+        other => other.to_f64().into(),
+    }
 }
 
 fn micros(micros: i64) -> crate::plan::Decimal {

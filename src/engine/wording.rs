@@ -2,7 +2,7 @@
 
 use super::transition::{Reason, Transition};
 use super::verdict::Verdict;
-use crate::plan::{Bound, Comparator, Decimal, Measure, Plan, Threshold};
+use crate::plan::{Bound, Comparator, Decimal, Measure, Number, Plan, Threshold};
 
 /// `p99 of query-service response is 143, over 100 (10 min, 17 of 1234 events above)`.
 pub fn summary(transition: &Transition, plan: &Plan) -> String {
@@ -33,7 +33,7 @@ pub fn summary(transition: &Transition, plan: &Plan) -> String {
             format!("{subject}: no event for {}, forgotten", length(threshold.policy.forget.micros()))
         }
         Reason::Judged => {
-            let value = transition.measured.value.map_or("not known".to_string(), |value| shown(threshold, value));
+            let value = transition.measured.value.map_or("not known".to_string(), |value| shown(threshold, value.to_f64()));
             let verdict = relation(transition, threshold);
             format!("{subject} is {value}, {verdict} ({within}, {})", evidence(transition, threshold))
         }
@@ -64,7 +64,7 @@ pub fn length(micros: i64) -> String {
 }
 
 fn relation(transition: &Transition, threshold: &Threshold) -> String {
-    let value = transition.measured.value;
+    let value = transition.measured.value.map(Number::to_f64);
     let decisive = match transition.to {
         Verdict::Ok => threshold.bounds.first(),
         Verdict::Violation => threshold
@@ -148,9 +148,4 @@ pub fn wants_less(threshold: &Threshold) -> bool {
         threshold.bounds.first().map(|bound| bound.comparator),
         Some(Comparator::GreaterOrEqual | Comparator::Greater)
     )
-}
-
-/// Whether a percentile or percentage with such a value breaks a bound, as far as the shown value tells.
-pub fn breaks(threshold: &Threshold, value: f64) -> bool {
-    threshold.bounds.iter().any(|bound| fails(bound, value))
 }

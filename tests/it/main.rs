@@ -1,3 +1,4 @@
 mod edn_read;
+mod laws;
 mod model;
 mod replay_model;
