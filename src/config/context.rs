@@ -57,6 +57,11 @@ impl<'a> Context<'a> {
         self.errors > 0
     }
 
+    /// Whether reading found a fault of this kind in a file.
+    pub fn was_found(&self, file: u32, is_meant: impl Fn(&str) -> bool) -> bool {
+        self.found.iter().any(|fault| fault.labels[0].span.file == file && is_meant(fault.code))
+    }
+
     /// All that was found, with a last word on what was not kept.
     pub fn finish(mut self) -> Vec<Diagnostic> {
         let unseen = (self.errors + self.lints).saturating_sub(self.found.len());

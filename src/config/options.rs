@@ -221,6 +221,7 @@ fn interval(options: &mut Options, form: &Form, context: &mut Context) {
 fn labels(options: &mut Options, form: &Form, context: &mut Context) {
     let expected = "a map of names to texts, such as `{:team \"search\"}`";
     let mut labels: Vec<(String, String)> = Vec::new();
+    let mut keys: Vec<&Form> = Vec::new();
     for (key, value) in values::entries(form, "`:labels`", expected, context).unwrap_or_default() {
         let name = match &key.kind {
             Kind::Keyword(name) => Some(name.to_string()),
@@ -233,10 +234,14 @@ fn labels(options: &mut Options, form: &Form, context: &mut Context) {
             _ => values::text(value, "a label", values::Appears::InOutput, context).map(|text| text.text),
         };
         let (Some(name), Some(text)) = (name, text) else { continue };
-        if labels.iter().any(|(known, _)| *known == name) {
-            context.report(catalogue::label_twice(key.span));
-        } else {
-            labels.push((name, text));
+        match labels.iter().position(|(known, _)| *known == name) {
+            // The same key twice was reported when it was read; `:team` and `"team"` are one name, too.
+            Some(at) if keys[at].kind == key.kind => {}
+            Some(at) => context.report(catalogue::label_twice(key.span, keys[at].span)),
+            None => {
+                labels.push((name, text));
+                keys.push(key);
+            }
         }
     }
     options.labels = labels;

@@ -97,10 +97,10 @@ fn compiled(text: &Text, context: &mut Context) -> Option<Pattern> {
 /// Where a part of the pattern stands in the file; all of it where the string has escapes or is not in the file.
 fn place(text: &Text, at: &Range<usize>, context: &Context) -> Span {
     let written = context.sources.text(text.span);
-    if text.secret || written.len() != text.text.len() + 2 || at.is_empty() {
+    let Some(inside) = written.find(text.text.as_str()).filter(|_| !text.secret && !at.is_empty()) else {
         return text.span;
-    }
-    let offset = |at: usize| text.span.start + 1 + u32::try_from(at).unwrap_or_default();
+    };
+    let offset = |at: usize| text.span.start + u32::try_from(inside + at).unwrap_or_default();
     Span { file: text.span.file, start: offset(at.start), end: offset(at.end) }
 }
 

@@ -68,7 +68,9 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
     }
     thresholds.sort_by(|a, b| (&a.id, a.span.file, a.span.start).cmp(&(&b.id, b.span.file, b.span.start)));
     for pair in thresholds.windows(2) {
-        if pair[0].id == pair[1].id {
+        // A key that stands twice in a map was reported when it was read.
+        let is_read = |file| context.was_found(file, |code| code == "E014");
+        if pair[0].id == pair[1].id && !is_read(pair[0].span.file) && !is_read(pair[1].span.file) {
             context.report(catalogue::one_id_twice(&pair[0], &pair[1]));
         }
     }
@@ -89,15 +91,17 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
 fn root<'f>(forms: &'f [Form], file: u32, context: &mut Context) -> &'f [(Form, Form)] {
     // What is broken may be the map.
     let broken = forms.iter().any(|form| form.kind == Kind::Broken);
+    let faulty = context.was_found(file, |code| code.starts_with('E'));
     let mut whole = forms.iter().filter(|form| form.kind != Kind::Broken);
     let Some(first) = whole.next() else {
-        if !broken {
+        if !broken && !faulty {
             context.report(catalogue::empty_file(Span { file, start: 0, end: 0 }));
         }
         return &[];
     };
+    // A bracket that closes too early was reported when it was read.
     if let Some(second) = whole.next()
-        && !broken
+        && !faulty
     {
         context.report(catalogue::second_form(second.span, first.span));
     }

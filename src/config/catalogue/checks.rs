@@ -1,10 +1,10 @@
 //! Checks: their path, their bounds, and what options say about each other.
 
-use super::{code, error, for_people, kind, shown};
+use super::{code, error, kind, shown};
 use crate::config::bounds::{Domain, Limit};
 use crate::config::time::Length;
 use crate::config::values::Amount;
-use crate::edn::{Diagnostic, Form, Span};
+use crate::edn::{Diagnostic, Form, Kind, Span};
 use crate::plan::{Comparator, Decimal, Interval};
 
 pub fn quantile_is_no_number(form: &Form, meant: Option<Decimal>) -> Diagnostic {
@@ -164,7 +164,6 @@ pub fn interval_too_long(span: Span) -> Diagnostic {
 }
 
 pub fn by_is_no_vector(form: &Form) -> Diagnostic {
-    use crate::edn::Kind;
     let help = match &form.kind {
         Kind::Keyword(name) | Kind::Symbol(name) | Kind::String(name) if name.len() <= 40 => {
             Some(format!("write `:by [:{name}]`"))
@@ -188,10 +187,9 @@ pub fn by_twice(span: Span, first: Span, name: &str) -> Diagnostic {
         .help("keep one of them")
 }
 
-pub fn label_twice(span: Span) -> Diagnostic {
-    error("T056", span, "`:labels` has this name twice").here("named again here").help("keep one of them")
-}
-
-pub(super) fn length_for_people(interval: Interval) -> String {
-    for_people(interval.micros() as f64 / 1e6)
+pub fn label_twice(span: Span, first: Span) -> Diagnostic {
+    error("T056", span, "`:labels` has this name twice")
+        .here("named again here")
+        .also(first, "named first here")
+        .help("keep one of them")
 }

@@ -28,7 +28,7 @@ pub fn unknown_symbol(span: Span, name: &str, meant: Option<&str>, is_function: 
 }
 
 pub fn number_too_large(span: Span) -> Diagnostic {
-    error("T072", span, "this number is beyond 64-bit floating point").here("too large").done()
+    error("T072", span, "this number is beyond 64-bit floating point").here("too large")
 }
 
 pub fn empty_call(span: Span) -> Diagnostic {
@@ -75,7 +75,6 @@ pub fn arity(span: Span, name: &str, count: usize, least: usize, most: Option<us
     let noun = if takes.ends_with(" 1") || takes == "1" { "argument" } else { "arguments" };
     error("T078", span, format!("`{name}` takes {takes} {noun}, and has {count}"))
         .here(format!("expected {takes} {noun}"))
-        .done()
 }
 
 pub fn argument_is_no_number(span: Span, name: &str, found: &str) -> Diagnostic {

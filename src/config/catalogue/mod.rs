@@ -18,51 +18,23 @@ pub(super) use structure::*;
 pub(super) use values::*;
 
 use super::values::Amount;
-use crate::edn::{Diagnostic, Form, Kind, Label, Severity, Span};
+use crate::edn::{Diagnostic, Form, Kind, Span};
 
 /// How much of a user's text is repeated in a message, in characters.
 const SHOWN: usize = 40;
 
-/// A diagnostic at one place, to which related places and a help are added.
-struct Draft(Diagnostic);
-
-fn error(code: &'static str, span: Span, message: impl Into<String>) -> Draft {
-    draft(code, Severity::Error, span, message.into())
+fn error(code: &'static str, span: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(code, span, message)
 }
 
-fn lint(code: &'static str, span: Span, message: impl Into<String>) -> Draft {
-    draft(code, Severity::Warning, span, message.into())
+fn lint(code: &'static str, span: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::warning(code, span, message)
 }
 
-fn draft(code: &'static str, severity: Severity, span: Span, message: String) -> Draft {
-    let labels = vec![Label { span, text: String::new() }];
-    Draft(Diagnostic { code, severity, message, labels, help: None })
-}
-
-impl Draft {
-    /// What the fault's own place is to be called.
-    fn here(mut self, text: impl Into<String>) -> Draft {
-        self.0.labels[0].text = text.into();
-        self
-    }
-
-    fn also(mut self, span: Span, text: impl Into<String>) -> Draft {
-        self.0.labels.push(Label { span, text: text.into() });
-        self
-    }
-
-    fn help(mut self, text: impl Into<String>) -> Diagnostic {
-        self.0.help = Some(text.into());
-        self.0
-    }
-
-    fn maybe_help(mut self, text: Option<String>) -> Diagnostic {
-        self.0.help = text;
-        self.0
-    }
-
-    fn done(self) -> Diagnostic {
-        self.0
+impl Diagnostic {
+    /// Says what to type instead, where that is known.
+    fn maybe_help(self, help: Option<String>) -> Diagnostic {
+        Diagnostic { help, ..self }
     }
 }
 

@@ -60,7 +60,7 @@ fn meant(form: &Form, expected: &str) -> Option<String> {
 }
 
 pub fn empty(span: Span, subject: &str) -> Diagnostic {
-    error("T022", span, format!("{subject} is empty")).here("expected some text").done()
+    error("T022", span, format!("{subject} is empty")).here("expected some text")
 }
 
 pub fn unknown_choice(form: &Form, subject: &str, names: &[&str], meant: Option<&str>) -> Diagnostic {
@@ -83,7 +83,6 @@ pub fn too_many_digits(span: Span, subject: &str) -> Diagnostic {
 pub fn out_of_range(amount: &Amount, subject: &str, low: u64, high: u64) -> Diagnostic {
     error("T025", amount.span, format!("{subject} is a whole number from {low} to {high}, not {}", shown(amount)))
         .here(format!("expected {low} to {high}"))
-        .done()
 }
 
 pub fn malformed_tag(inner: &Form, tag: &str) -> Diagnostic {
@@ -149,13 +148,12 @@ pub fn secret_in_output(span: Span, subject: &str) -> Diagnostic {
 }
 
 pub fn not_above_zero(length: &Length, subject: &str) -> Diagnostic {
-    error("T031", length.span, format!("{subject} is a time above 0")).here("expected more than 0").done()
+    error("T031", length.span, format!("{subject} is a time above 0")).here("expected more than 0")
 }
 
 pub fn negative_time(amount: &Amount, subject: &str) -> Diagnostic {
     error("T032", amount.span, format!("{subject} cannot be below 0, and is {}", shown(amount)))
         .here("expected seconds")
-        .done()
 }
 
 pub fn too_fine(span: Span, subject: &str) -> Diagnostic {
