@@ -1,1 +1,4 @@
-mod edn_read;
+mod source;
+mod source_input;
+mod source_json;
+mod source_log;
