@@ -66,7 +66,7 @@ pub struct Lines {
     skipping: bool,
 }
 
-/// The line that was given last, as a range of the buffer.
+/// The current line, as a range of the buffer.
 #[derive(Clone, Debug, Default)]
 struct Current {
     range: Range<usize>,
@@ -211,12 +211,12 @@ impl Lines {
         Ok((&self.buffer[self.pending.clone()], self.ended))
     }
 
-    /// The next line that is not empty; None at the end.
+    /// Goes on to the next line that is not empty; false at the end.
     ///
     /// # Errors
     /// The input could not be read further; what was whole has been given.
     #[inline]
-    pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub fn advance(&mut self) -> io::Result<bool> {
         loop {
             match memchr(b'\n', &self.buffer[self.searched..self.pending.end]) {
                 Some(length) => {
@@ -224,26 +224,26 @@ impl Lines {
                     self.pending.start = range.end + 1;
                     self.searched = self.pending.start;
                     if self.give(range) {
-                        return Ok(Some(self.current_line()));
+                        return Ok(true);
                     }
                 }
                 None => match self.read_on()? {
                     Step::Again => {}
-                    Step::Given => return Ok(Some(self.current_line())),
-                    Step::End => return Ok(None),
+                    Step::Given => return Ok(true),
+                    Step::End => return Ok(false),
                 },
             }
         }
     }
 
-    /// The line that was given last.
+    /// The line that [`Lines::advance`] went to.
     #[inline]
     pub fn current_line(&self) -> Line<'_> {
         let line = &self.buffer[self.current.range.clone()];
         if self.current.too_long { Line::TooLong(line) } else { Line::Whole(line) }
     }
 
-    /// The number of the line that was given last, from 1; empty lines count.
+    /// The number of the current line, from 1; empty lines count.
     pub fn number(&self) -> u64 {
         self.number
     }

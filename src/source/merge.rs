@@ -2,10 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::detect::{Kind, detect};
 use super::input::{self, Counter, InputError, Line, Lines};
@@ -61,6 +60,8 @@ struct Input {
     path: String,
     kind: Option<Kind>,
     decoder: Decoder,
+    /// The time of the first event, as far as it was looked for.
+    begins: Timestamp,
     state: State,
 }
 
@@ -125,9 +126,8 @@ impl Inputs {
     }
 
     fn look_into(&mut self, path: &str, alone: bool) -> Result<Input, InputError> {
-        let limit = self.settings.limits.line_bytes;
-        let counter = if alone { Arc::clone(&self.counter) } else { Counter::default() };
-        let opened = input::open(path, limit, &counter)?;
+        let before = self.counter.load(Ordering::Relaxed);
+        let opened = input::open(path, self.settings.limits.line_bytes, &self.counter)?;
         let mut lines = opened.lines;
         let kind = match &self.settings.format {
             Some(format) => Some(Kind::Log(format.clone())),
@@ -141,16 +141,16 @@ impl Inputs {
             }
         };
         let decoder = Decoder::new(kind.as_ref().unwrap_or(&Kind::Json), &self.settings);
+        let mut input = Input { path: path.to_owned(), kind, decoder, begins: Timestamp::MIN, state: State::Closed };
         // A regular file of several is opened again when its time has come: then thousands of files cost no memory.
-        let state = match opened.size {
-            Some(_) if !alone => State::Closed,
-            _ => State::Open(lines),
-        };
-        if !alone && opened.size.is_none() {
-            self.counter.fetch_add(counter.load(Ordering::Relaxed), Ordering::Relaxed);
+        if opened.size.is_some() && !alone {
+            input.begins = input.first_time(lines);
+            self.counter.store(before, Ordering::Relaxed);
+        } else {
+            input.state = State::Open(lines);
         }
         self.size = self.size.zip(opened.size).map(|(all, size)| all + size);
-        Ok(Input { path: path.to_owned(), kind, decoder, state })
+        Ok(input)
     }
 
     /// The path of each input and what it holds; None for an input without lines.
@@ -163,15 +163,101 @@ impl Inputs {
         self.size
     }
 
-    /// How many bytes were read so far, before they were unpacked; to be read while [`Inputs::each`] runs.
+    /// How many bytes were read so far, before they were unpacked; goes on while [`Inputs::each`] runs.
     pub fn counter(&self) -> Counter {
         Arc::clone(&self.counter)
     }
 
-    /// Calls `f` with each event, in order of time between the inputs, and with what gives none.
+    /// Calls `f` with each event, in order of time between the inputs, and with what gives none, until it breaks.
     ///
     /// Each input keeps its own order; of equal times, the input that was named first comes first.
-    pub fn each<B>(&mut self, f: &mut dyn FnMut(Read<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
-        todo!()
+    pub fn each<B>(mut self, f: &mut impl FnMut(Read<'_>) -> ControlFlow<B>) -> ControlFlow<B> {
+        let turns = self.inputs.iter().enumerate().map(|(at, input)| Reverse((input.begins, at)));
+        let mut turns: BinaryHeap<Reverse<(Timestamp, usize)>> = turns.collect();
+        while let Some(Reverse((_, at))) = turns.pop() {
+            let until = turns.peek().map(|Reverse((time, other))| (*time, *other < at));
+            let limit = self.settings.limits.line_bytes;
+            if let Some(next) = self.inputs[at].read(until, limit, &self.counter, f)? {
+                turns.push(Reverse((next, at)));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// How many lines are looked at for the first time of an input.
+const LOOKED_AT: usize = 1000;
+
+impl Input {
+    /// The time of the first event; the earliest there is if it does not come soon.
+    fn first_time(&self, mut lines: Lines) -> Timestamp {
+        for _ in 0..LOOKED_AT {
+            match lines.advance() {
+                Ok(true) => {}
+                Ok(false) | Err(_) => break,
+            }
+            if let Line::Whole(line) = lines.current_line()
+                && let Ok(event) = self.decoder.decode(line)
+            {
+                return event.time;
+            }
+        }
+        Timestamp::MIN
+    }
+
+    /// Reads on until an event's turn is behind that of another input, which is at `until.0`, and is the first of
+    /// equals if `until.1`. Returns the time of that event; None at the end.
+    fn read<B>(
+        &mut self,
+        until: Option<(Timestamp, bool)>,
+        limit: usize,
+        counter: &Counter,
+        f: &mut impl FnMut(Read<'_>) -> ControlFlow<B>,
+    ) -> ControlFlow<B, Option<Timestamp>> {
+        let (mut lines, mut waiting) = match std::mem::replace(&mut self.state, State::Closed) {
+            State::Open(lines) => (lines, false),
+            State::Waiting(lines) => (lines, true),
+            State::Closed => match input::open(&self.path, limit, counter) {
+                Ok(opened) => (opened.lines, false),
+                Err(error) => {
+                    f(Read::Failed(error))?;
+                    return ControlFlow::Continue(None);
+                }
+            },
+        };
+        loop {
+            if !std::mem::take(&mut waiting) {
+                match lines.advance() {
+                    Ok(true) => {}
+                    Ok(false) => return ControlFlow::Continue(None),
+                    Err(error) => {
+                        f(Read::Failed(input::read_error(&self.path, &lines, &error)))?;
+                        return ControlFlow::Continue(None);
+                    }
+                }
+            }
+            let place = Place { path: &self.path, line: lines.number() };
+            let line = match lines.current_line() {
+                Line::Whole(line) => line,
+                Line::TooLong(start) => {
+                    f(Read::Refused(Refused::TooLong { limit }, place, start))?;
+                    continue;
+                }
+            };
+            match self.decoder.decode(line) {
+                Err(refused) => f(Read::Refused(refused, place, line))?,
+                Ok(event) => {
+                    if let Some((time, first)) = until
+                        && (event.time > time || (event.time == time && first))
+                    {
+                        let time = event.time;
+                        drop(event);
+                        self.state = State::Waiting(lines);
+                        return ControlFlow::Continue(Some(time));
+                    }
+                    f(Read::Event(event, place))?;
+                }
+            }
+        }
     }
 }

@@ -14,6 +14,8 @@ pub enum Refused {
     TimeOutOfRange(Box<str>),
     /// What had to come, and at which byte of the line (from 0) it did not.
     NotUnderstood { expected: Cow<'static, str>, at: usize },
+    /// What is wrong, and at which byte of the line (from 0).
+    Fault { message: Box<str>, at: usize },
     /// Longer than so many bytes.
     TooLong { limit: usize },
     /// Nested deeper than so many brackets.
@@ -34,7 +36,7 @@ impl Refused {
             Refused::NoTime => "no time",
             Refused::TimeNotUnderstood(_) => "time not understood",
             Refused::TimeOutOfRange(_) => "time out of range",
-            Refused::NotUnderstood { .. } => "not understood",
+            Refused::NotUnderstood { .. } | Refused::Fault { .. } => "not understood",
             Refused::TooLong { .. } => "too long",
             Refused::TooDeep { .. } => "nested too deep",
             Refused::TooManyAttributes { .. } => "too many attributes",
@@ -54,6 +56,7 @@ impl fmt::Display for Refused {
                 None => write!(f, "the time {text} is outside of the years 1 to 9999"),
             },
             Refused::NotUnderstood { expected, at } => write!(f, "expected {expected} at byte {at}"),
+            Refused::Fault { message, at } => write!(f, "{message}, at byte {at}"),
             Refused::TooLong { limit } => {
                 write!(f, "longer than {limit} bytes; `:limits {{:line-bytes …}}` allows more")
             }

@@ -144,7 +144,9 @@ impl LogDecoder {
                     event.attributes.push((Cow::Borrowed(name), value));
                 }
             }
-            rest = &rest[if step.peeks { end } else { end + step.literal.len() }..];
+            if at < last {
+                rest = &rest[if step.peeks { end } else { end + step.literal.len() }..];
+            }
         }
         if format.is_start
             && let Some(took) = took
@@ -278,11 +280,15 @@ fn end(step: &Step, rest: &[u8], last: bool, format: &Compiled) -> Option<usize>
             return ends_at(step, rest, end, last, format).then_some(end);
         }
         Find::Quote => {
-            let mut at = unescaped_quote(rest, 0)?;
-            while !ends_at(step, rest, at, last, format) {
-                at = unescaped_quote(rest, at + 1)?;
+            let mut at = 0;
+            while let Some(quote) = unescaped_quote(rest, at) {
+                if ends_at(step, rest, quote, last, format) {
+                    return Some(quote);
+                }
+                at = quote + 1;
             }
-            return Some(at);
+            // A line that was cut off in its last value says all that counts.
+            return (last && format.open_ended).then_some(rest.len());
         }
         Find::Request => memmem::find(rest, b" HTTP/").map_or(0, |at| at + 1),
         Find::Literal => 0,
