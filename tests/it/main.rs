@@ -1,2 +1,5 @@
+mod edn_forms;
+mod edn_laws;
+mod edn_oracles;
 mod edn_read;
 mod edn_render;
