@@ -33,8 +33,8 @@ pub(super) fn not_closed(at: Span, opening: Span, bracket: &str, closer: char) -
         .also(opening, "opened here")
 }
 
-pub(super) fn wrong_closer(at: Span, found: char, opening: Span, expected: char) -> Diagnostic {
-    Diagnostic::error("E011", at, format!("`{found}` does not close what is open"))
+pub(super) fn wrong_closer(at: Span, found: char, opening: Span, bracket: &str, expected: char) -> Diagnostic {
+    Diagnostic::error("E011", at, format!("`{found}` does not close `{bracket}`"))
         .here(format!("expected `{expected}`"))
         .also(opening, "opened here")
         .help(format!("write `{expected}`"))
@@ -54,7 +54,7 @@ pub(super) fn duplicate_key(second: Span, text: &str, first: Span) -> Diagnostic
     Diagnostic::error("E014", second, format!("the key `{}` stands twice in one map", shown(text)))
         .here("a second time")
         .also(first, "first here")
-        .help("remove one of them; several checks of one subject are a vector: `[{…} {…}]`")
+        .help("remove one of them, or put both values into a vector: `[… …]`")
 }
 
 pub(super) fn duplicate_member(second: Span, text: &str, first: Span) -> Diagnostic {
@@ -95,7 +95,7 @@ pub(super) fn unknown_escapes(escapes: &[(Span, char)]) -> Diagnostic {
     let mut advice: Vec<String> = Vec::new();
     for &(span, c) in escapes {
         if span != first && diagnostic.labels.len() < 5 {
-            diagnostic = diagnostic.also(span, "and here");
+            diagnostic = diagnostic.also(span, "");
         }
         let text = escape_advice(c);
         if advice.len() < 3 && !advice.contains(&text) {
@@ -240,8 +240,13 @@ fn ratio(token: &str) -> Option<String> {
 
 // What is pasted from articles and other languages.
 
-/// `opening` and `closing` are the quotes, `content` what stands between them.
-pub(super) fn foreign_quotes(opening: (Span, char), closing: Option<Span>, content: &str) -> Diagnostic {
+/// `opening` and `closing` are the quotes, `meant` what to write between them, `dash` a dash that is none of ours.
+pub(super) fn foreign_quotes(
+    opening: (Span, char),
+    closing: Option<Span>,
+    meant: &str,
+    dash: Option<(Span, char)>,
+) -> Diagnostic {
     let (span, c) = opening;
     let error = match c {
         '\'' | '`' => Diagnostic::error("E051", span, format!("`{c}` does not begin a string")),
@@ -250,10 +255,18 @@ pub(super) fn foreign_quotes(opening: (Span, char), closing: Option<Span>, conte
     let Some(closing) = closing else {
         return error.help("a string stands between `\"` and `\"`");
     };
+    let error = match dash {
+        Some((at, dash)) => error.also(at, format!("{}, not `-`", named(dash))),
+        None => error,
+    };
+    error.also(closing, "and here").help(format!("write `\"{}\"`", escaped(meant)))
+}
+
+fn escaped(content: &str) -> String {
+    const LONGEST: usize = 80;
     let mut text = String::new();
     escape_string(content, &mut text);
-    let content = if text.chars().count() > 60 { "…" } else { &text };
-    error.also(closing, "and here").help(format!("write `\"{content}\"`"))
+    if text.chars().count() > LONGEST { "…".to_owned() } else { text }
 }
 
 /// `meant` is the token with its plain characters.

@@ -1,6 +1,9 @@
 //! Diagnostics as plain data, and the texts they point into.
 
+use std::sync::OnceLock;
+
 use super::Span;
+use super::place::LineIndex;
 
 /// Errors refuse the plan; warnings are lints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +70,8 @@ pub struct SourceFile {
     /// As the user named it.
     pub path: String,
     pub text: String,
+    /// Made when the first position is asked for.
+    lines: OnceLock<LineIndex>,
 }
 
 /// All files that were read, by the index that spans carry.
@@ -78,12 +83,18 @@ pub struct Sources {
 impl Sources {
     /// Adds a file and returns its index.
     pub fn add(&mut self, path: String, text: String) -> u32 {
-        self.files.push(SourceFile { path, text });
+        self.files.push(SourceFile { path, text, lines: OnceLock::new() });
         u32::try_from(self.files.len() - 1).expect("fewer than 2^32 files")
     }
 
     /// The text that a span covers.
     pub fn text(&self, span: Span) -> &str {
         &self.files[span.file as usize].text[span.start as usize..span.end as usize]
+    }
+}
+
+impl SourceFile {
+    pub(super) fn lines(&self) -> &LineIndex {
+        self.lines.get_or_init(|| LineIndex::new(&self.text))
     }
 }

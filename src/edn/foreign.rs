@@ -82,15 +82,20 @@ impl Reader<'_> {
         let Some((end, after)) = self.closing_quote(inside, quotes) else {
             self.at = self.token_end(inside);
             let here = self.span(start, inside);
-            self.fault(|| catalogue::foreign_quotes((here, c), None, ""));
+            self.fault(|| catalogue::foreign_quotes((here, c), None, "", None));
             return self.push(Kind::Broken, start, self.at);
         };
         let (opening, closing) = (self.span(start, inside), self.span(end, after));
         let content = &self.text[inside..end];
+        // What has replaced the quotes has replaced hyphens too.
+        let is_dash = |c: char| glyph::look(c) == Look::Dash;
+        let dash = content.char_indices().find(|(_, c)| is_dash(*c));
+        let dash = dash.map(|(at, c)| (self.span(inside + at, inside + at + c.len_utf8()), c));
+        let meant = content.replace(is_dash, "-");
         self.at = after;
-        self.fault(|| catalogue::foreign_quotes((opening, c), Some(closing), content));
+        self.fault(|| catalogue::foreign_quotes((opening, c), Some(closing), &meant, dash));
         self.last_string = self.span(start, after);
-        self.push(Kind::String(content.into()), start, after);
+        self.push(Kind::String(meant.into()), start, after);
     }
 
     /// The quote on this line that closes what `quotes` opened: where it begins and ends.

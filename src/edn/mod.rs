@@ -10,11 +10,17 @@ mod catalogue;
 mod equal;
 mod foreign;
 mod glyph;
+mod machine;
 mod number;
+mod place;
+mod render;
 mod string;
 
 pub use diagnostic::{Diagnostic, Label, Severity, SourceFile, Sources};
 pub use form::{Form, Kind, Span};
+pub use machine::{github, json};
 pub use number::normal as normal_number;
+pub use place::position;
 pub use read::{MAX_BYTES, MAX_DEPTH, MAX_FAULTS, MAX_FORMS, read, read_one};
+pub use render::human;
 pub use write::{escape_string, write};

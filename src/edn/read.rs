@@ -23,6 +23,15 @@ pub fn read(text: &str, file: u32, out: &mut Vec<Diagnostic>) -> Vec<Form> {
         return Vec::new();
     }
     reader.run();
+    if reader.lost_structure {
+        // Where a bracket or a quote is missing, the lines often tell better than the brackets what was meant.
+        let mut by_lines = Reader::new(text, file, MAX_FAULTS);
+        by_lines.trust_lines = true;
+        by_lines.run();
+        if by_lines.fault_count() <= reader.fault_count() {
+            reader = by_lines;
+        }
+    }
     reader.faults.sort_by_key(|fault| fault.labels[0].span.start);
     out.append(&mut reader.faults);
     if reader.more_faults > 0 {
@@ -75,6 +84,10 @@ pub(super) struct Reader<'t> {
     owed: [u32; 3],
     /// Reading stopped early, and that was reported: what is open is not a further fault.
     stopped: bool,
+    /// A bracket or a quote is missing or superfluous.
+    pub(super) lost_structure: bool,
+    /// Strings end on their line, and a line that is not indented ends what was opened before it.
+    pub(super) trust_lines: bool,
     pub(super) last_string: Span,
     pub(super) notes: super::foreign::Notes,
 }
@@ -130,6 +143,8 @@ impl<'t> Reader<'t> {
             more_faults: 0,
             owed: [0; 3],
             stopped: false,
+            lost_structure: false,
+            trust_lines: false,
             last_string: Span { file, start: 0, end: 0 },
             notes: super::foreign::Notes::default(),
         }
@@ -137,6 +152,9 @@ impl<'t> Reader<'t> {
 
     fn run(&mut self) {
         while let Some(&byte) = self.bytes.get(self.at) {
+            if self.trust_lines {
+                self.end_by_indentation(byte);
+            }
             match byte {
                 b' ' | b',' | b'\n' | b'\t' | b'\r' | 0x0B | 0x0C => self.at += 1,
                 b'(' => self.open(Opener::List, 1),
@@ -173,6 +191,10 @@ impl<'t> Reader<'t> {
         } else {
             self.more_faults += 1;
         }
+    }
+
+    fn fault_count(&self) -> usize {
+        self.faults.len() + self.more_faults
     }
 
     pub(super) fn top(&mut self) -> &mut Frame {
@@ -270,7 +292,8 @@ impl<'t> Reader<'t> {
             return;
         }
         let opening = self.opening(self.frames.len() - 1);
-        self.fault(|| catalogue::wrong_closer(here, found, opening, char::from(expected)));
+        let bracket = &self.text[opening.start as usize..opening.end as usize];
+        self.fault(|| catalogue::wrong_closer(here, found, opening, bracket, char::from(expected)));
         self.owed[kind_of(expected)] += 1;
         match self.frames.iter().rposition(|frame| frame.opener.closer() == Some(closer)) {
             // One further out is closed: what is inside of it has lost its bracket.
@@ -282,6 +305,47 @@ impl<'t> Reader<'t> {
                 self.finish_frame(self.at);
             }
             None => self.finish_frame(self.at),
+        }
+    }
+
+    /// Closes the frames that a form, if it begins a line here, cannot be part of by its indentation.
+    fn end_by_indentation(&mut self, byte: u8) {
+        if matches!(byte, b' ' | b',' | b'\t' | b'\r' | b'\n' | b')' | b']' | b'}' | b';') || self.frames.len() == 1 {
+            return;
+        }
+        let line_start = memchr::memrchr(b'\n', &self.bytes[self.indented_to..self.at]);
+        let Some(line_start) = line_start.map(|at| self.indented_to + at + 1) else { return };
+        self.indented_to = self.at;
+        if !self.bytes[line_start..self.at].iter().all(|byte| matches!(byte, b' ' | b'\t' | b',')) {
+            return;
+        }
+        let column = self.at - line_start;
+        let outer = self.frames.iter().position(|frame| frame.column.is_some_and(|least| column <= least));
+        let Some(outer) = outer else { return };
+        let end = self.text[..line_start].trim_end().len();
+        let (here, next) = (self.span(end, end), self.span(self.at, self.at + 1));
+        while self.frames.len() > outer {
+            if let Some(closer) = self.top().opener.closer() {
+                let opening = self.opening(self.frames.len() - 1);
+                let bracket = &self.text[opening.start as usize..opening.end as usize];
+                self.fault(|| {
+                    catalogue::not_closed(here, opening, bracket, char::from(closer))
+                        .also(next, "by its indentation this is outside")
+                        .help(format!("write `{}`", char::from(closer)))
+                });
+            }
+            self.abandon_frame(end);
+        }
+    }
+
+    /// The column at which, or left of which, nothing begins a line that belongs to a bracket at `start`.
+    fn least_column(&self, start: usize, inside: usize) -> usize {
+        let line_start = memchr::memrchr(b'\n', &self.bytes[..start]).map_or(0, |at| at + 1);
+        let line = &self.bytes[line_start..];
+        match self.text[inside..self.line_end(inside)].trim_start().as_bytes() {
+            // Nothing follows the bracket: its content is indented against the line.
+            [] | [b';', ..] => line.iter().take_while(|byte| **byte == b' ').count(),
+            _ => start - line_start,
         }
     }
 

@@ -1,1 +1,2 @@
 mod edn_read;
+mod edn_render;
