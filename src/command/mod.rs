@@ -1,1 +1,73 @@
-//! TBD.
+//! The commands: arguments in, an exit code out. One file each.
+
+pub mod check;
+pub mod replay;
+mod summary;
+mod terminal;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Done, and nothing found.
+pub const FINE: u8 = 0;
+/// The command's own finding.
+pub const FOUND: u8 = 1;
+/// The job could not be done.
+pub const FAILED: u8 = 2;
+
+/// Commands that the contract names and this version does not have.
+const NOT_YET: [&str; 13] = [
+    "test", "run", "load", "send", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp",
+];
+
+#[derive(Parser)]
+#[command(
+    name = "highwater",
+    version,
+    about = "Tells a service team, exactly and at once, when a promise to its users breaks",
+    after_help = "Exit status: 0 fine; 1 the command's own finding; 2 the job could not be done.\n\n\
+        Example: highwater check thresholds && highwater replay -c thresholds access.log"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Checks threshold files: all errors and lints at once
+    Check(check::CheckArgs),
+    /// Says what thresholds would have said about a history
+    Replay(replay::ReplayArgs),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    if let Some(name) = std::env::args().nth(1)
+        && NOT_YET.contains(&name.as_str())
+    {
+        let _ = writeln!(std::io::stderr(), "highwater: `{name}` is not supported yet by this version");
+        return FAILED.into();
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed pipe is a quiet end here as everywhere.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(FAILED).into();
+        }
+    };
+    let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
+    let mut err = std::io::stderr().lock();
+    let code = match arguments.command {
+        Command::Check(args) => check::run(&args, &mut out, &mut err),
+        Command::Replay(args) => replay::run(&args, &mut out, &mut err),
+    };
+    let code = match out.flush() {
+        Ok(()) => code,
+        Err(error) => terminal::output_failed(&error, &mut err),
+    };
+    code.into()
+}

@@ -1,6 +1,36 @@
 //! The pure core: events in, transitions out. No clock, no I/O, no error.
+//!
+//! ```text
+//! let mut lane = Lane::new(&compiled);                        // one for each thread that decodes
+//! let mut evaluator = Evaluator::new(&compiled, Watching::Whole);
+//! lane.observe(&event);                                       // counts; closes nothing
+//! evaluator.advance(reached, &mut [lane], &mut transitions);  // closes what ended by then
+//! ```
 
+mod account;
+mod classifier;
+mod compiled;
+mod evaluator;
 mod event;
 mod expression;
+mod group;
+mod lane;
+mod pane;
+mod shape;
+mod sketch;
+mod snapshot;
+mod standing;
+mod tally;
+mod transition;
+mod verdict;
+mod watch;
+pub mod wording;
 
+pub use account::{Account, Cell, Worst};
+pub use compiled::Compiled;
+pub use evaluator::{Evaluator, Watching};
 pub use event::{Event, Value};
+pub use lane::{Lane, Refusals};
+pub use snapshot::{Dropped, SnapshotError};
+pub use transition::{Measured, Reason, Transition};
+pub use verdict::Verdict;

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A decimal number, exact: `digits * 10^-scale`, in normal form (no zero at the end of the fraction).
 ///
 /// At most 18 digits after the point and 18 before it.
@@ -170,7 +172,7 @@ impl Quantile {
 }
 
 /// A number as an event carries it: whole numbers stay exact.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Number {
     Int(i64),
     /// Finite.
@@ -257,6 +259,9 @@ impl fmt::Display for Number {
 fn compare_int_float(a: i64, b: f64) -> Ordering {
     // 2^63 is a double; every double below it and at least -2^63 has a whole part of 64 bits.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if a.unsigned_abs() <= 1 << 53 {
+        return (a as f64).partial_cmp(&b).expect("numbers are finite");
+    }
     if b >= LIMIT {
         return Ordering::Less;
     }

@@ -97,7 +97,50 @@ pub struct Output {
     pub labels: Vec<(String, String)>,
 }
 
+impl Threshold {
+    /// Whether its one group is all events of one service: such a group always exists.
+    pub fn has_one_group(&self) -> bool {
+        self.group_by.is_empty() && matches!(self.service, Service::Exactly(_))
+    }
+}
+
+impl PartialEq for Service {
+    fn eq(&self, other: &Service) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Service {}
+
+impl std::hash::Hash for Service {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+impl Service {
+    /// The name or the pattern as text.
+    pub fn text(&self) -> &str {
+        self.key().1
+    }
+
+    fn key(&self) -> (bool, &str) {
+        match self {
+            Service::Exactly(name) => (true, name),
+            Service::Matching(pattern) => (false, pattern.as_str()),
+        }
+    }
+}
+
 impl Measure {
+    /// None for a percentile.
+    pub fn pattern(&self) -> Option<&Pattern> {
+        match self {
+            Measure::Percentile { .. } => None,
+            Measure::Percentage { pattern, .. } | Measure::Count { pattern, .. } => Some(pattern),
+        }
+    }
+
     pub fn field(&self) -> &Field {
         match self {
             Measure::Percentile { field, .. } | Measure::Percentage { field, .. } | Measure::Count { field, .. } => {

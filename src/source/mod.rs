@@ -1,1 +1,20 @@
-//! TBD.
+//! Decoders (pure bytes → event) and the things that feed them.
+
+pub mod edn;
+pub mod input;
+pub mod json;
+pub mod log;
+
+mod detect;
+mod merge;
+mod refused;
+mod time;
+mod wanted;
+mod zstd;
+
+pub use detect::{Kind, detect};
+pub use input::{Counter, InputError};
+pub use log::LogFormat;
+pub use merge::{Decoder, Inputs, Place, Read, Settings};
+pub use refused::Refused;
+pub use wanted::Wanted;

@@ -1,2 +1,9 @@
 mod edn_read;
 mod edn_render;
+mod laws;
+mod model;
+mod replay_model;
+mod source;
+mod source_input;
+mod source_json;
+mod source_log;

@@ -1,0 +1,183 @@
+//! The plan laid out for counting: for each service, what is to be looked at and what is counted.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::classifier::Patterns;
+use super::shape::Shape;
+use crate::plan::{Field, Measure, Pattern, Plan, Service, Threshold};
+
+/// A plan, ready to run. Shared by lanes and evaluator.
+#[derive(Debug)]
+pub struct Compiled {
+    pub(super) plan: Arc<Plan>,
+    /// Each distinct shape of window.
+    pub(super) shapes: Vec<Shape>,
+    /// For each shape, its thresholds in order.
+    pub(super) members: Vec<Vec<usize>>,
+    /// For each threshold, its shape.
+    pub(super) shape_of: Vec<usize>,
+    /// For each threshold, the limits of its bounds as doubles; empty if it is no percentile.
+    pub(super) limits: Vec<Box<[f64]>>,
+    pub(super) patterns: Vec<Arc<Patterns>>,
+    /// What services named in the plan need.
+    pub(super) exact: HashMap<Box<[u8]>, Arc<Agenda>>,
+    /// Thresholds over services that match a pattern.
+    pub(super) matching: Vec<(Pattern, usize)>,
+    classes: HashMap<(usize, Field), (usize, u64)>,
+}
+
+/// What one service's events are counted for.
+#[derive(Debug, Default)]
+pub struct Agenda {
+    /// Classified once for each event: the field and the index of its patterns.
+    pub classes: Vec<(Field, usize)>,
+    /// Read as a number once for each event.
+    pub numbers: Vec<Field>,
+    pub jobs: Vec<Job>,
+}
+
+/// One threshold that reads a service.
+#[derive(Debug)]
+pub struct Job {
+    pub threshold: usize,
+    pub shape: usize,
+    pub read: Read,
+    /// Whether there is but one group.
+    pub single: bool,
+    /// Whether the service is a part of the group.
+    pub service_in_group: bool,
+}
+
+/// What a job takes from an event.
+#[derive(Clone, Copy, Debug)]
+pub enum Read {
+    /// Index into [`Agenda::numbers`].
+    Number(usize),
+    /// Index into [`Agenda::classes`], and the bit of the pattern.
+    Class(usize, u64),
+}
+
+impl Compiled {
+    pub fn new(plan: Arc<Plan>) -> Arc<Compiled> {
+        let mut compiled = Compiled {
+            shapes: Vec::new(),
+            members: Vec::new(),
+            shape_of: Vec::new(),
+            limits: plan.thresholds.iter().map(limits_of).collect(),
+            patterns: Vec::new(),
+            exact: HashMap::new(),
+            matching: Vec::new(),
+            classes: HashMap::new(),
+            plan: Arc::clone(&plan),
+        };
+        let mut shapes = HashMap::new();
+        let mut exact: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (i, threshold) in plan.thresholds.iter().enumerate() {
+            let shape = Shape::of(threshold);
+            let at = *shapes.entry(shape).or_insert_with(|| {
+                compiled.shapes.push(shape);
+                compiled.members.push(Vec::new());
+                compiled.shapes.len() - 1
+            });
+            compiled.members[at].push(i);
+            compiled.shape_of.push(at);
+            match &threshold.service {
+                Service::Exactly(name) => exact.entry(name).or_default().push(i),
+                Service::Matching(pattern) => compiled.matching.push((pattern.clone(), i)),
+            }
+        }
+        compiled.number_patterns();
+        for (name, mut thresholds) in exact {
+            thresholds.extend(compiled.matching_thresholds(name.as_bytes()));
+            let agenda = Arc::new(compiled.agenda(thresholds));
+            compiled.exact.insert(name.as_bytes().into(), agenda);
+        }
+        Arc::new(compiled)
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What a service that the plan does not name needs.
+    pub(super) fn agenda_for(&self, service: &[u8]) -> Agenda {
+        self.agenda(self.matching_thresholds(service))
+    }
+
+    /// Gives each distinct pattern over a field one bit. Services that ask the same share one set of patterns.
+    fn number_patterns(&mut self) {
+        let mut asked: HashMap<(&Service, &Field), Vec<(usize, &Pattern)>> = HashMap::new();
+        let mut order = Vec::new();
+        for (i, threshold) in self.plan.thresholds.iter().enumerate() {
+            if let Some(pattern) = threshold.measure.pattern() {
+                let key = (&threshold.service, threshold.measure.field());
+                let entry = asked.entry(key).or_default();
+                if entry.is_empty() {
+                    order.push(key);
+                }
+                entry.push((i, pattern));
+            }
+        }
+        let mut sets: HashMap<Vec<&str>, usize> = HashMap::new();
+        for key in order {
+            let mut distinct: Vec<&Pattern> = asked[&key].iter().map(|(_, pattern)| *pattern).collect();
+            distinct.sort_unstable_by_key(|pattern| pattern.as_str());
+            distinct.dedup();
+            for chunk in distinct.chunks(Patterns::MOST) {
+                let texts: Vec<&str> = chunk.iter().map(|pattern| pattern.as_str()).collect();
+                let set = *sets.entry(texts.clone()).or_insert_with(|| {
+                    self.patterns.push(Arc::new(Patterns::new(chunk.iter().map(|p| (*p).clone()).collect())));
+                    self.patterns.len() - 1
+                });
+                for (i, pattern) in &asked[&key] {
+                    if let Ok(bit) = texts.binary_search(&pattern.as_str()) {
+                        self.classes.insert((*i, key.1.clone()), (set, 1 << bit));
+                    }
+                }
+            }
+        }
+    }
+
+    fn matching_thresholds(&self, service: &[u8]) -> Vec<usize> {
+        let matching = self.matching.iter().filter(|(pattern, _)| pattern.matches(service));
+        matching.map(|(_, threshold)| *threshold).collect()
+    }
+
+    fn agenda(&self, mut thresholds: Vec<usize>) -> Agenda {
+        thresholds.sort_unstable();
+        let mut agenda = Agenda::default();
+        for i in thresholds {
+            let threshold = &self.plan.thresholds[i];
+            let field = threshold.measure.field();
+            let read = match self.classes.get(&(i, field.clone())) {
+                Some((set, bit)) => Read::Class(position_or_push(&mut agenda.classes, (field.clone(), *set)), *bit),
+                None => Read::Number(position_or_push(&mut agenda.numbers, field.clone())),
+            };
+            let service_in_group = matches!(threshold.service, Service::Matching(_));
+            agenda.jobs.push(Job {
+                threshold: i,
+                shape: self.shape_of[i],
+                read,
+                single: threshold.has_one_group(),
+                service_in_group,
+            });
+        }
+        agenda
+    }
+}
+
+fn limits_of(threshold: &Threshold) -> Box<[f64]> {
+    match threshold.measure {
+        Measure::Percentile { .. } => threshold.bounds.iter().map(|bound| bound.limit.to_f64()).collect(),
+        Measure::Percentage { .. } | Measure::Count { .. } => Box::default(),
+    }
+}
+
+fn position_or_push<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {
+    items.iter().position(|other| *other == item).unwrap_or_else(|| {
+        items.push(item);
+        items.len() - 1
+    })
+}

@@ -1,0 +1,233 @@
+//! One group of a threshold: its open windows and its standing.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::account::{Account, Run};
+use super::pane::Pane;
+use super::shape::Shape;
+use super::sketch::{Budget, Sketch};
+use super::standing::Standing;
+use super::tally::Tally;
+use super::transition::{Change, Measured, Reason};
+use super::verdict::{self, Judgement, Verdict};
+use super::watch::Watch;
+use crate::plan::{Measure, Number, Threshold};
+
+/// The windows of one group that are not judged yet, and what the judged ones came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Group {
+    /// The first window that is not judged.
+    pub next: i64,
+    pub standing: Standing,
+    /// In order of index. The first `inside` are summed up in `sum`: the window judged last, less what left it.
+    panes: VecDeque<Pane>,
+    inside: usize,
+    sum: Tally,
+    /// Panes before this index are summed up.
+    summed_until: i64,
+    /// The greatest time of an event that is summed up or has been, in microseconds.
+    last: Option<i64>,
+}
+
+/// What closing windows needs besides the group.
+pub struct Closing<'a> {
+    pub threshold: &'a Threshold,
+    pub shape: Shape,
+    pub watch: Watch,
+    pub budget: &'a mut Budget,
+    pub account: &'a mut Account,
+    /// Open panes of all groups; closing makes it less.
+    pub panes: &'a mut usize,
+}
+
+impl Group {
+    /// A group whose first window is `first`; `limits` is how many limits its values are counted against.
+    pub fn new(first: i64, limits: usize) -> Group {
+        Group {
+            next: first,
+            standing: Standing::default(),
+            panes: VecDeque::new(),
+            inside: 0,
+            sum: Tally::new(limits),
+            summed_until: i64::MIN,
+            last: None,
+        }
+    }
+
+    /// Adds what was counted in a pane that is not before [`Group::next`]. False if it made a pane of its own.
+    pub fn absorb(&mut self, mut pane: Pane, budget: &mut Budget) -> bool {
+        if pane.index < self.summed_until {
+            self.sum.merge(&pane.tally);
+            self.last = self.last.max(Some(pane.last));
+        }
+        match self.panes.binary_search_by_key(&pane.index, |own| own.index) {
+            Ok(at) => {
+                let own = &mut self.panes[at];
+                own.last = own.last.max(pane.last);
+                own.tally.merge(&pane.tally);
+                own.sketch.merge(&pane.sketch, budget);
+                pane.sketch.release(budget);
+                true
+            }
+            Err(at) => {
+                if pane.index < self.summed_until {
+                    self.inside += 1;
+                }
+                self.panes.insert(at, pane);
+                false
+            }
+        }
+    }
+
+    /// Whether `pane` would be a pane of its own.
+    pub fn has_pane(&self, index: i64) -> bool {
+        self.panes.binary_search_by_key(&index, |own| own.index).is_ok()
+    }
+
+    /// Judges all windows before `target`. False if the group came to its end.
+    ///
+    /// Windows of one content are judged as one: a year of silence costs no more than a second of it.
+    pub fn close(&mut self, target: i64, closing: &mut Closing<'_>, out: &mut Vec<Change>) -> bool {
+        let (threshold, shape) = (closing.threshold, closing.shape);
+        while self.next < target {
+            let window = self.next;
+            self.slide(window, closing);
+            let mut until = target.min(self.content_changes(shape));
+            if let Some(ended) = self.forgotten_at(threshold, shape) {
+                if ended <= window {
+                    if self.standing.status == Verdict::Violation {
+                        let unwatched = closing.watch.unwatched(shape, window, 1).0;
+                        self.change(Verdict::Ok, Reason::Forgotten, window, unwatched, closing, out);
+                    }
+                    if !self.begin_again(shape) {
+                        return false;
+                    }
+                    continue;
+                }
+                until = until.min(ended);
+            }
+            let (unwatched, length) = closing.watch.unwatched(shape, window, until - window);
+            let judgement = verdict::judge(threshold, &self.sum, unwatched <= threshold.policy.max_gap);
+            if let Judgement::Verdict(verdict, reason) = judgement
+                && let Some(at) = self.standing.settle(verdict, length, &threshold.policy)
+            {
+                self.change(verdict, reason, window + at, unwatched, closing, out);
+            }
+            let run = Run { window, length, judgement };
+            let (panes, inside, sum) = (&self.panes, self.inside, &self.sum);
+            closing.account.add(
+                threshold,
+                shape,
+                run,
+                sum,
+                &mut |budget| measure(threshold, panes, inside, sum, budget),
+                closing.budget,
+            );
+            self.next = window + length;
+        }
+        true
+    }
+
+    /// For what a restored snapshot takes of the memory for sketches.
+    pub fn panes_mut(&mut self) -> impl Iterator<Item = &mut Pane> {
+        self.panes.iter_mut()
+    }
+
+    /// Makes `sum` that of `window`.
+    fn slide(&mut self, window: i64, closing: &mut Closing<'_>) {
+        while self.panes.front().is_some_and(|pane| pane.index < window) {
+            let mut pane = self.panes.pop_front().expect("there is a front");
+            if self.inside > 0 {
+                self.sum.subtract(&pane.tally);
+                self.inside -= 1;
+            } else {
+                self.last = self.last.max(Some(pane.last));
+            }
+            pane.sketch.release(closing.budget);
+            *closing.panes -= 1;
+        }
+        self.summed_until = window + closing.shape.panes();
+        while let Some(pane) = self.panes.get(self.inside)
+            && pane.index < self.summed_until
+        {
+            self.sum.merge(&pane.tally);
+            self.last = self.last.max(Some(pane.last));
+            self.inside += 1;
+        }
+    }
+
+    /// The first window after this one that holds other panes.
+    fn content_changes(&self, shape: Shape) -> i64 {
+        let leaves = if self.inside > 0 { self.panes[0].index + 1 } else { i64::MAX };
+        let enters = self.panes.get(self.inside).map_or(i64::MAX, |pane| shape.first_window_with(pane.index));
+        leaves.min(enters)
+    }
+
+    /// The window at whose end the group has been without an event for too long.
+    fn forgotten_at(&self, threshold: &Threshold, shape: Shape) -> Option<i64> {
+        if threshold.has_one_group() {
+            return None;
+        }
+        Some(shape.first_ending_at_or_after(self.last? + threshold.policy.forget.micros()))
+    }
+
+    /// Starts anew with the first event that is still to come. False if there is none.
+    fn begin_again(&mut self, shape: Shape) -> bool {
+        let Some(first) = self.panes.front() else { return false };
+        self.next = shape.first_window_with(first.index).max(self.next + 1);
+        self.standing = Standing::default();
+        self.last = None;
+        self.summed_until = i64::MIN;
+        true
+    }
+
+    fn change(
+        &mut self,
+        to: Verdict,
+        reason: Reason,
+        window: i64,
+        unwatched: i64,
+        closing: &mut Closing<'_>,
+        out: &mut Vec<Change>,
+    ) {
+        let (start, end) = (closing.shape.start(window), closing.shape.end(window));
+        let since = match to {
+            Verdict::Violation => end,
+            Verdict::Ok => self.standing.since.unwrap_or(end),
+        };
+        self.standing.status = to;
+        self.standing.since = (to == Verdict::Violation).then_some(end);
+        let measured = measure(closing.threshold, &self.panes, self.inside, &self.sum, closing.budget);
+        closing.account.change(to, end - since, verdict::hangs_on_one(closing.threshold, &self.sum));
+        out.push(Change { to, reason, start, end, since, unwatched, measured });
+    }
+}
+
+/// What is shown of the window that is summed up.
+fn measure(threshold: &Threshold, panes: &VecDeque<Pane>, inside: usize, sum: &Tally, budget: &mut Budget) -> Measured {
+    match threshold.measure {
+        Measure::Count { .. } => Measured { value: Number::from_f64(sum.matched as f64), count: sum.total, matched: sum.matched },
+        Measure::Percentage { .. } => {
+            let share = (sum.total > 0).then(|| sum.matched as f64 / sum.total as f64);
+            let value = share.and_then(Number::from_f64);
+            Measured { value, count: sum.total, matched: sum.matched }
+        }
+        Measure::Percentile { .. } => {
+            let rank = if sum.total == 0 { 0 } else { verdict::rank(threshold, sum.total) };
+            let shown = match inside {
+                1 => panes[0].sketch.at_rank(rank),
+                _ => {
+                    let mut all = Sketch::default();
+                    panes.iter().take(inside).for_each(|pane| all.merge(&pane.sketch, budget));
+                    let shown = all.at_rank(rank);
+                    all.release(budget);
+                    shown
+                }
+            };
+            let value = shown.map(|value| super::transition::agree(threshold, sum, value));
+            Measured { value, count: sum.total, matched: verdict::good_values(threshold, sum) }
+        }
+    }
+}

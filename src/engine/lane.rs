@@ -1,0 +1,341 @@
+//! A lane: counts events where they are decoded. It closes nothing and judges nothing.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::classifier::Classifier;
+use super::compiled::{Agenda, Compiled, Job, Read};
+use super::event::{Event, Value};
+use super::pane::{self, Pane};
+use super::shape::Shape;
+use super::sketch::{Budget, Sketch};
+use super::tally::Tally;
+use crate::plan::{Number, Threshold};
+
+/// So many services that the plan does not name are remembered.
+const SERVICES: usize = 65_536;
+
+/// The counts of one thread since the evaluator last took them.
+///
+/// Any split of the events over lanes gives the same transitions. [`Evaluator::advance`](super::Evaluator::advance)
+/// must be given every lane.
+#[derive(Debug)]
+pub struct Lane {
+    pub(super) compiled: Arc<Compiled>,
+    pub(super) tracks: Vec<Track>,
+    pub(super) counts: Vec<Counts>,
+    pub(super) budget: Budget,
+    pub(super) panes: usize,
+    /// The least time of all events since the start, in microseconds.
+    pub(super) least: i64,
+    /// Whether the first window of some shape may still move.
+    pub(super) unstarted: bool,
+    classifiers: Vec<Classifier>,
+    /// Services that the plan does not name.
+    services: HashMap<Box<[u8]>, Arc<Agenda>>,
+    last_service: Vec<u8>,
+    last_agenda: Option<Arc<Agenda>>,
+    classes: Vec<Option<u64>>,
+    numbers: Vec<Reading>,
+    key: Vec<u8>,
+}
+
+/// Where a lane is in the windows of one shape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Track {
+    /// The first window that is open.
+    pub open: i64,
+    /// Whether a window was closed: then the first window does not move any more.
+    pub started: bool,
+    /// The least time of an event that found a window open, in microseconds, until a window is closed.
+    pub least: i64,
+    /// The pane of the last event and its edges.
+    pane: i64,
+    start: i64,
+    end: i64,
+}
+
+/// What was counted for one threshold.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub refusals: Refusals,
+    /// By the encoded key of the group; empty for a threshold of one group.
+    pub by_key: HashMap<Box<[u8]>, usize>,
+    /// The first is the only one for a threshold of one group.
+    pub groups: Vec<Count>,
+}
+
+/// What was counted for one group.
+#[derive(Debug)]
+pub(super) struct Count {
+    /// The earliest window that an event found open.
+    pub first: i64,
+    /// In order of index.
+    pub panes: Vec<Pane>,
+}
+
+/// Events that could not be counted for a threshold, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Refusals {
+    /// Came when all their windows were closed.
+    pub late: u64,
+    /// How late the latest was: microseconds from the end of its last window to the watermark at least.
+    pub late_by: i64,
+    /// Had a metric that is no number. The event itself was taken.
+    pub no_number: u64,
+    /// Would have begun a group above `:groups`.
+    pub groups: u64,
+    /// Would have opened a window above `:open-windows`.
+    pub windows: u64,
+}
+
+impl Refusals {
+    pub(super) fn merge(&mut self, other: &Refusals) {
+        self.late += other.late;
+        self.late_by = self.late_by.max(other.late_by);
+        self.no_number += other.no_number;
+        self.groups += other.groups;
+        self.windows += other.windows;
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reading {
+    Absent,
+    NoNumber,
+    Number(Number),
+}
+
+impl Lane {
+    /// An empty lane at the beginning of time.
+    pub(super) fn new(compiled: &Arc<Compiled>) -> Lane {
+        let track = Track { open: i64::MIN, started: false, least: i64::MAX, pane: 0, start: 0, end: 0 };
+        let limit = compiled.plan.limits.sketch_bytes / 2;
+        Lane {
+            tracks: vec![track; compiled.shapes.len()],
+            counts: compiled.plan.thresholds.iter().map(|_| Counts::default()).collect(),
+            budget: Budget { limit, used: 0 },
+            panes: 0,
+            least: i64::MAX,
+            unstarted: true,
+            classifiers: compiled.patterns.iter().map(|patterns| Classifier::new(Arc::clone(patterns))).collect(),
+            services: HashMap::new(),
+            last_service: Vec::new(),
+            last_agenda: None,
+            classes: Vec::new(),
+            numbers: Vec::new(),
+            key: Vec::new(),
+            compiled: Arc::clone(compiled),
+        }
+    }
+
+    /// Counts one event in each of its windows that is still open.
+    pub fn observe(&mut self, event: &Event<'_>) {
+        let time = event.time.micros();
+        self.note_time(time);
+        let Some(agenda) = self.find_agenda(&event.service) else { return };
+        self.classes.clear();
+        for (field, patterns) in &agenda.classes {
+            let class = self.classifiers[*patterns].classify(&event.field(field));
+            self.classes.push(class);
+        }
+        self.numbers.clear();
+        for field in &agenda.numbers {
+            self.numbers.push(read_number(&event.field(field)));
+        }
+        let compiled = Arc::clone(&self.compiled);
+        for job in &agenda.jobs {
+            let threshold = &compiled.plan.thresholds[job.threshold];
+            if threshold.filter.as_ref().is_none_or(|filter| filter.accepts(event)) {
+                self.count(&compiled, threshold, job, event, time);
+            }
+        }
+    }
+
+    fn note_time(&mut self, time: i64) {
+        self.least = self.least.min(time);
+        if !self.unstarted {
+            return;
+        }
+        for (track, shape) in self.tracks.iter_mut().zip(&self.compiled.shapes) {
+            if !track.started && time < track.least && shape.pane_at(time) >= track.open {
+                track.least = time;
+            }
+        }
+    }
+
+    fn find_agenda(&mut self, service: &Value<'_>) -> Option<Arc<Agenda>> {
+        let mut written = Vec::new();
+        let name: &[u8] = match service {
+            Value::Nil => return None,
+            Value::Text(text) => text,
+            other => {
+                other.write_text(&mut written);
+                &written
+            }
+        };
+        if self.last_agenda.is_some() && name == self.last_service {
+            return self.last_agenda.clone();
+        }
+        let agenda = if let Some(agenda) = self.compiled.exact.get(name) {
+            Arc::clone(agenda)
+        } else if self.compiled.matching.is_empty() {
+            return None;
+        } else if let Some(agenda) = self.services.get(name) {
+            Arc::clone(agenda)
+        } else {
+            if self.services.len() >= SERVICES {
+                self.services.clear();
+            }
+            let agenda = Arc::new(self.compiled.agenda_for(name));
+            self.services.insert(name.into(), Arc::clone(&agenda));
+            agenda
+        };
+        self.last_service.clear();
+        self.last_service.extend_from_slice(name);
+        self.last_agenda = Some(Arc::clone(&agenda));
+        Some(agenda)
+    }
+
+    fn count(&mut self, compiled: &Compiled, threshold: &Threshold, job: &Job, event: &Event<'_>, time: i64) {
+        let shape = compiled.shapes[job.shape];
+        let track = &mut self.tracks[job.shape];
+        let pane = track.pane_of(shape, time);
+        let counts = &mut self.counts[job.threshold];
+        if pane < track.open {
+            counts.refusals.late += 1;
+            let closed_since = shape.end(track.open - 1).saturating_sub(shape.end(pane));
+            counts.refusals.late_by = counts.refusals.late_by.max(closed_since);
+            return;
+        }
+        let counted = match job.read {
+            Read::Class(class, bit) => self.classes[class].map(|bits| Counted::Event(bits & bit != 0)),
+            Read::Number(number) => match self.numbers[number] {
+                Reading::Number(number) => Some(Counted::Value(number)),
+                Reading::NoNumber => {
+                    counts.refusals.no_number += 1;
+                    None
+                }
+                Reading::Absent => None,
+            },
+        };
+        if job.single && counted.is_none() {
+            return;
+        }
+        let first = shape.first_window_with(pane).max(track.open);
+        let limits = &compiled.plan.limits;
+        let at = if job.single {
+            if counts.groups.is_empty() {
+                counts.groups.push(Count { first, panes: Vec::new() });
+            }
+            0
+        } else {
+            encode_key(threshold, job, event, &mut self.key);
+            match counts.by_key.get(self.key.as_slice()) {
+                Some(at) => *at,
+                None if counts.groups.len() >= limits.groups => {
+                    counts.refusals.groups += 1;
+                    return;
+                }
+                None => {
+                    counts.by_key.insert(self.key.as_slice().into(), counts.groups.len());
+                    counts.groups.push(Count { first, panes: Vec::new() });
+                    counts.groups.len() - 1
+                }
+            }
+        };
+        let group = &mut counts.groups[at];
+        group.first = group.first.min(first);
+        let at = match pane::find(&group.panes, pane) {
+            Ok(at) => at,
+            Err(_) if self.panes >= limits.open_windows => {
+                counts.refusals.windows += 1;
+                return;
+            }
+            Err(at) => {
+                self.panes += 1;
+                let tally = Tally::new(compiled.limits[job.threshold].len());
+                group.panes.insert(at, Pane { index: pane, last: time, tally, sketch: Sketch::default() });
+                at
+            }
+        };
+        let pane = &mut group.panes[at];
+        pane.last = pane.last.max(time);
+        match counted {
+            Some(Counted::Value(value)) => {
+                pane.tally.count_value(value, &compiled.limits[job.threshold]);
+                pane.sketch.record(value, &mut self.budget);
+            }
+            Some(Counted::Event(matches)) => pane.tally.count_event(matches),
+            None => {}
+        }
+    }
+}
+
+enum Counted {
+    Value(Number),
+    Event(bool),
+}
+
+impl Track {
+    fn pane_of(&mut self, shape: Shape, time: i64) -> i64 {
+        if !(self.start <= time && time < self.end) {
+            self.pane = shape.pane_at(time);
+            self.start = shape.start(self.pane);
+            self.end = self.start + shape.every;
+        }
+        self.pane
+    }
+}
+
+fn read_number(value: &Value<'_>) -> Reading {
+    if value.is_nil() {
+        return Reading::Absent;
+    }
+    match value.number() {
+        Some(number) => Reading::Number(number),
+        None => Reading::NoNumber,
+    }
+}
+
+/// Writes the values that make a group: for each 0 if it is absent, else 1, its length and its text.
+fn encode_key(threshold: &Threshold, job: &Job, event: &Event<'_>, key: &mut Vec<u8>) {
+    key.clear();
+    if job.service_in_group {
+        encode_part(&event.service, key);
+    }
+    for field in &threshold.group_by {
+        encode_part(&event.field(field), key);
+    }
+}
+
+fn encode_part(value: &Value<'_>, key: &mut Vec<u8>) {
+    if value.is_nil() {
+        key.push(0);
+        return;
+    }
+    key.push(1);
+    let length_at = key.len();
+    key.extend_from_slice(&[0; 4]);
+    value.write_text(key);
+    let length = u32::try_from(key.len() - length_at - 4).unwrap_or(u32::MAX);
+    key[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// The values that an encoded key holds.
+pub(super) fn decode_key(mut key: &[u8]) -> Vec<Option<Vec<u8>>> {
+    let mut parts = Vec::new();
+    while let Some((tag, rest)) = key.split_first() {
+        if *tag == 0 {
+            parts.push(None);
+            key = rest;
+            continue;
+        }
+        let Some((length, rest)) = rest.split_first_chunk::<4>() else { break };
+        let length = (u32::from_le_bytes(*length) as usize).min(rest.len());
+        parts.push(Some(rest[..length].to_vec()));
+        key = &rest[length..];
+    }
+    parts
+}

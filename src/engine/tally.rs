@@ -1,0 +1,70 @@
+//! Counters of a window: all that a verdict needs, exact, mergeable, subtractable.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Number;
+
+/// What was counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Percentile: values. Percentage and count: events that have the field.
+    pub total: u64,
+    /// Percentage and count: events that match the pattern.
+    pub matched: u64,
+    /// Percentile: for each bound, how the values lie to its limit.
+    pub splits: Box<[Split]>,
+}
+
+/// How values lie to a limit; the others are above.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    pub below: u64,
+    pub equal: u64,
+}
+
+impl Tally {
+    /// Nothing counted yet, against so many limits.
+    pub fn new(limits: usize) -> Tally {
+        Tally { total: 0, matched: 0, splits: vec![Split::default(); limits].into() }
+    }
+
+    /// Counts one value against the limits that the tally was made for.
+    pub fn count_value(&mut self, value: Number, limits: &[f64]) {
+        self.total += 1;
+        for (split, limit) in self.splits.iter_mut().zip(limits) {
+            match value.compare(Number::Float(*limit)) {
+                Ordering::Less => split.below += 1,
+                Ordering::Equal => split.equal += 1,
+                Ordering::Greater => {}
+            }
+        }
+    }
+
+    /// Counts one event that has the field.
+    pub fn count_event(&mut self, matches: bool) {
+        self.total += 1;
+        self.matched += u64::from(matches);
+    }
+
+    /// Commutes and associates.
+    pub fn merge(&mut self, other: &Tally) {
+        self.total += other.total;
+        self.matched += other.matched;
+        for (split, other) in self.splits.iter_mut().zip(&other.splits) {
+            split.below += other.below;
+            split.equal += other.equal;
+        }
+    }
+
+    /// Takes away what was merged before.
+    pub fn subtract(&mut self, other: &Tally) {
+        self.total -= other.total;
+        self.matched -= other.matched;
+        for (split, other) in self.splits.iter_mut().zip(&other.splits) {
+            split.below -= other.below;
+            split.equal -= other.equal;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The one line that people read of a transition.
+
+use super::transition::{Reason, Transition};
+use super::verdict::Verdict;
+use crate::plan::{Bound, Comparator, Decimal, Measure, Number, Plan, Threshold};
+
+/// `p99 of query-service response is 143, over 100 (10 min, 17 of 1234 events above)`.
+pub fn summary(transition: &Transition, plan: &Plan) -> String {
+    let threshold = &plan.thresholds[transition.threshold];
+    let service = transition.service(plan);
+    let mut subject = match &threshold.measure {
+        Measure::Percentile { quantile, .. } => {
+            let percent = Decimal::parse(&format!("{}e2", quantile.decimal())).unwrap_or(quantile.decimal());
+            format!("p{percent} of {service}")
+        }
+        Measure::Percentage { field, pattern } => {
+            format!("share of {} {} of {service}", field.name(), pattern.as_str())
+        }
+        Measure::Count { field, pattern } => format!("count of {} {} of {service}", field.name(), pattern.as_str()),
+    };
+    let of_group = transition.group.iter().filter(|(name, _)| name != "service");
+    let group: Vec<String> =
+        of_group.map(|(name, text)| format!("{name} {}", text.as_deref().unwrap_or("(none)"))).collect();
+    if !group.is_empty() {
+        subject = format!("{subject}, {}", group.join(", "));
+    }
+    let within = length(threshold.interval.micros());
+    match transition.reason {
+        Reason::NoData => format!("{subject}: no events ({within})"),
+        Reason::Few => format!("{subject}: only {} events ({within})", transition.measured.count),
+        Reason::Removed => format!("{subject}: the threshold was removed"),
+        Reason::Forgotten => {
+            format!("{subject}: no event for {}, forgotten", length(threshold.policy.forget.micros()))
+        }
+        Reason::Judged => {
+            let value = transition.measured.value.map_or("not known".to_string(), |value| shown(threshold, value.to_f64()));
+            let verdict = relation(transition, threshold);
+            format!("{subject} is {value}, {verdict} ({within}, {})", evidence(transition, threshold))
+        }
+    }
+}
+
+/// `600000000` microseconds are `10 min`.
+pub fn length(micros: i64) -> String {
+    const UNITS: [(i64, &str); 6] =
+        [(86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1_000, "ms"), (1, "µs")];
+    for (unit, name) in UNITS {
+        if micros >= unit && micros % unit == 0 {
+            return format!("{} {name}", micros / unit);
+        }
+    }
+    match UNITS.iter().find(|(unit, _)| micros >= *unit) {
+        Some((unit, name)) => {
+            let smaller = UNITS.iter().find(|(other, _)| other < unit).map(|(other, _)| *other).unwrap_or(1);
+            let rest = micros % unit;
+            if rest % smaller == 0 {
+                format!("{} {name} {}", micros / unit, length(rest))
+            } else {
+                format!("{} {name}", trim(micros as f64 / *unit as f64))
+            }
+        }
+        None => format!("{micros} µs"),
+    }
+}
+
+fn relation(transition: &Transition, threshold: &Threshold) -> String {
+    let value = transition.measured.value.map(Number::to_f64);
+    let decisive = match transition.to {
+        Verdict::Ok => threshold.bounds.first(),
+        Verdict::Violation => threshold
+            .bounds
+            .iter()
+            .find(|bound| value.is_some_and(|value| fails(bound, value)))
+            .or(threshold.bounds.first()),
+    };
+    let Some(bound) = decisive else { return String::new() };
+    let limit = shown_limit(threshold, bound);
+    match (transition.to, bound.comparator) {
+        (Verdict::Violation, Comparator::LessOrEqual) => format!("over {limit}"),
+        (Verdict::Violation, Comparator::Less) => format!("not below {limit}"),
+        (Verdict::Violation, Comparator::GreaterOrEqual) => format!("under {limit}"),
+        (Verdict::Violation, Comparator::Greater) => format!("not above {limit}"),
+        (Verdict::Violation, Comparator::Equal) => format!("not {limit}"),
+        (Verdict::Violation, Comparator::NotEqual) => format!("must not be {limit}"),
+        (Verdict::Ok, comparator) => format!("again {} {limit}", comparator.symbol()),
+    }
+}
+
+fn fails(bound: &Bound, value: f64) -> bool {
+    value.partial_cmp(&bound.limit.to_f64()).is_some_and(|ordering| !bound.comparator.holds(ordering))
+}
+
+fn evidence(transition: &Transition, threshold: &Threshold) -> String {
+    let (count, matched) = (transition.measured.count, transition.measured.matched);
+    match threshold.measure {
+        Measure::Percentile { .. } => {
+            let bad = count - matched;
+            let side = match threshold.bounds.first().map(|bound| bound.comparator) {
+                Some(Comparator::LessOrEqual | Comparator::Less) => "above",
+                Some(Comparator::GreaterOrEqual | Comparator::Greater) => "below",
+                _ => "outside",
+            };
+            format!("{bad} of {count} events {side}")
+        }
+        Measure::Percentage { .. } => format!("{matched} of {count} events match"),
+        Measure::Count { .. } => format!("of {count} events"),
+    }
+}
+
+/// A share in percent, other values as they are, to four digits.
+pub fn shown(threshold: &Threshold, value: f64) -> String {
+    match threshold.measure {
+        Measure::Percentage { .. } => format!("{} %", trim(value * 100.0)),
+        _ => trim(value),
+    }
+}
+
+/// The limit in the unit of [`shown`].
+pub fn shown_limit(threshold: &Threshold, bound: &Bound) -> String {
+    match threshold.measure {
+        Measure::Percentage { .. } => {
+            format!("{} %", Decimal::parse(&format!("{}e2", bound.limit)).unwrap_or(bound.limit))
+        }
+        _ => bound.limit.to_string(),
+    }
+}
+
+/// Four significant digits, whole numbers in full.
+pub fn trim(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_string();
+    }
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        return format!("{value}");
+    }
+    let magnitude = value.abs().log10().floor();
+    if !(-5.0..15.0).contains(&magnitude) {
+        return format!("{value:.3e}");
+    }
+    let places = (3.0 - magnitude).max(0.0) as usize;
+    let text = format!("{value:.places$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+}
+
+/// Whether less is better for the first bound.
+pub fn wants_less(threshold: &Threshold) -> bool {
+    !matches!(
+        threshold.bounds.first().map(|bound| bound.comparator),
+        Some(Comparator::GreaterOrEqual | Comparator::Greater)
+    )
+}

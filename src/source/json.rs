@@ -1,0 +1,148 @@
+//! One JSON object a line → event.
+//!
+//! A scanner of its own: flat objects are read without a copy. It takes what `serde_json` takes, with the same
+//! meaning, and a little more, because producers write it: bytes that are not UTF-8 and control characters inside of
+//! strings (nginx with `escape=json`), half surrogates, and `NaN` and `Infinity`, which are read as text.
+
+mod scan;
+
+use std::borrow::Cow;
+
+use scan::Scanner;
+
+use super::{Refused, Wanted, time};
+use crate::engine::{Event, Value};
+use crate::plan::{Number, Timestamp};
+
+/// The deepest nesting of brackets that is read.
+pub const DEPTH: usize = 64;
+
+/// Reads one event. `most_attributes` is the limit of attributes, wanted or not.
+///
+/// The last of several equal keys counts; `null` is absent. A list is a list; an object inside is its JSON text
+/// without blanks; a number beyond doubles is its text.
+///
+/// # Errors
+/// One for each cause in [`Refused`], but never [`Refused::TooLong`].
+pub fn decode<'a>(line: &'a [u8], wanted: &Wanted, most_attributes: usize) -> Result<Event<'a>, Refused> {
+    let mut scanner = Scanner::new(line);
+    let mut event = Event::at(Timestamp::MIN);
+    let mut time = Err(Refused::NoTime);
+    let mut attributes = 0;
+    scanner.skip_blanks();
+    scanner.expect(b'{', "`{` of an object")?;
+    scanner.skip_blanks();
+    if !scanner.eat(b'}') {
+        loop {
+            let key = scanner.string("a key in quotes")?;
+            scanner.skip_blanks();
+            scanner.expect(b':', "`:` after a key")?;
+            scanner.skip_blanks();
+            match key.as_ref() {
+                b"time" => time = read_time(&mut scanner)?,
+                b"service" => event.service = as_text(scanner.value(DEPTH)?),
+                b"metric" => read_if(wanted.metric, &mut scanner, &mut event.metric)?,
+                b"host" => read_text_if(wanted.host, &mut scanner, &mut event.host)?,
+                b"state" => read_text_if(wanted.state, &mut scanner, &mut event.state)?,
+                b"description" => read_text_if(wanted.description, &mut scanner, &mut event.description)?,
+                b"tags" => read_if(wanted.tags, &mut scanner, &mut event.tags)?,
+                b"ttl" => read_if(wanted.ttl, &mut scanner, &mut event.ttl)?,
+                _ => {
+                    attributes += 1;
+                    if wanted.attribute(&key) {
+                        let value = scanner.value(DEPTH)?;
+                        set(&mut event.attributes, key, value);
+                    } else {
+                        scanner.skip(DEPTH)?;
+                    }
+                }
+            }
+            scanner.skip_blanks();
+            if scanner.eat(b',') {
+                scanner.skip_blanks();
+                continue;
+            }
+            scanner.expect(b'}', "`,` or `}`")?;
+            break;
+        }
+    }
+    scanner.skip_blanks();
+    scanner.expect_end()?;
+    if attributes > most_attributes {
+        return Err(Refused::TooManyAttributes { limit: most_attributes });
+    }
+    event.time = time?;
+    Ok(event)
+}
+
+/// The outer result is the line's, the inner one the time's: a later `time` may replace it.
+fn read_time(scanner: &mut Scanner<'_>) -> Result<Result<Timestamp, Refused>, Refused> {
+    if let Some(number) = scanner.number_text() {
+        return Ok(time::seconds(number).ok_or_else(|| Refused::TimeOutOfRange(lossy(number))));
+    }
+    Ok(match scanner.value(DEPTH)? {
+        Value::Nil => Err(Refused::NoTime),
+        Value::Text(text) => time_from_text(&text),
+        other => {
+            let mut text = Vec::new();
+            other.write_text(&mut text);
+            Err(Refused::TimeNotUnderstood(lossy(&text)))
+        }
+    })
+}
+
+/// Reads RFC 3339, or seconds since 1970.
+pub(super) fn time_from_text(text: &[u8]) -> Result<Timestamp, Refused> {
+    match Timestamp::from_rfc3339(text).or_else(|| time::seconds(text)) {
+        Some(time) => Ok(time),
+        None if Number::parse_json(text).is_some() => Err(Refused::TimeOutOfRange(lossy(text))),
+        None => Err(Refused::TimeNotUnderstood(lossy(text))),
+    }
+}
+
+/// Text for a message: readable, and not longer than a message should be.
+pub(super) fn lossy(text: &[u8]) -> Box<str> {
+    let short = &text[..text.len().min(80)];
+    let ellipsis = if short.len() < text.len() { "…" } else { "" };
+    format!("{}{ellipsis}", String::from_utf8_lossy(short)).into()
+}
+
+fn read_if<'a>(wanted: bool, scanner: &mut Scanner<'a>, into: &mut Value<'a>) -> Result<(), Refused> {
+    if wanted {
+        *into = scanner.value(DEPTH)?;
+        Ok(())
+    } else {
+        scanner.skip(DEPTH)
+    }
+}
+
+fn read_text_if<'a>(wanted: bool, scanner: &mut Scanner<'a>, into: &mut Value<'a>) -> Result<(), Refused> {
+    if wanted {
+        *into = as_text(scanner.value(DEPTH)?);
+        Ok(())
+    } else {
+        scanner.skip(DEPTH)
+    }
+}
+
+/// The value of a field that holds text: numbers and booleans become their text.
+pub(super) fn as_text(value: Value<'_>) -> Value<'_> {
+    match value {
+        Value::Number(_) | Value::Bool(_) => {
+            let mut text = Vec::new();
+            value.write_text(&mut text);
+            Value::Text(Cow::Owned(text))
+        }
+        other => other,
+    }
+}
+
+/// The last of several equal names counts; nil is absent.
+pub(super) fn set<'a>(attributes: &mut Vec<(Cow<'a, [u8]>, Value<'a>)>, name: Cow<'a, [u8]>, value: Value<'a>) {
+    if let Some(at) = attributes.iter().position(|(known, _)| *known == name) {
+        attributes.remove(at);
+    }
+    if !value.is_nil() {
+        attributes.push((name, value));
+    }
+}

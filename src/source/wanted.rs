@@ -1,0 +1,86 @@
+//! Which fields somebody reads.
+
+use hashbrown::HashSet;
+
+use crate::plan::Field;
+
+/// The fields that somebody reads: decoders may leave out all others.
+///
+/// What is refused never depends on it. The service and the time are always read.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    all: bool,
+    pub(super) host: bool,
+    pub(super) state: bool,
+    pub(super) description: bool,
+    pub(super) metric: bool,
+    pub(super) tags: bool,
+    pub(super) ttl: bool,
+    attributes: Attributes,
+}
+
+/// A few names are compared one by one, which is faster than a hash.
+#[derive(Clone, Debug)]
+enum Attributes {
+    Few(Vec<Box<[u8]>>),
+    Many(HashSet<Box<[u8]>>),
+}
+
+const FEW: usize = 8;
+
+impl Wanted {
+    /// Every field.
+    pub fn all() -> Wanted {
+        Wanted {
+            all: true,
+            host: true,
+            state: true,
+            description: true,
+            metric: true,
+            tags: true,
+            ttl: true,
+            attributes: Attributes::default(),
+        }
+    }
+
+    /// These fields.
+    pub fn of<'f>(fields: impl IntoIterator<Item = &'f Field>) -> Wanted {
+        let mut wanted = Wanted::default();
+        let mut names: HashSet<Box<[u8]>> = HashSet::new();
+        for field in fields {
+            match field {
+                Field::Service | Field::Time => {}
+                Field::Host => wanted.host = true,
+                Field::State => wanted.state = true,
+                Field::Description => wanted.description = true,
+                Field::Metric => wanted.metric = true,
+                Field::Tags => wanted.tags = true,
+                Field::Ttl => wanted.ttl = true,
+                Field::Attribute(name) => {
+                    names.insert(name.as_bytes().into());
+                }
+            }
+        }
+        wanted.attributes = match names.len() {
+            0..=FEW => Attributes::Few(names.into_iter().collect()),
+            _ => Attributes::Many(names),
+        };
+        wanted
+    }
+
+    /// Whether somebody reads the attribute of this name.
+    #[inline]
+    pub fn attribute(&self, name: &[u8]) -> bool {
+        self.all
+            || match &self.attributes {
+                Attributes::Few(names) => names.iter().any(|wanted| wanted.as_ref() == name),
+                Attributes::Many(names) => names.contains(name),
+            }
+    }
+}
+
+impl Default for Attributes {
+    fn default() -> Attributes {
+        Attributes::Few(Vec::new())
+    }
+}
