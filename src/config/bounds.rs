@@ -124,7 +124,8 @@ fn accepted(bound: &Bound, domain: Domain) -> Accepted {
             Comparator::GreaterOrEqual => from(whole(ceil)),
             Comparator::Greater => from(whole(floor + 1)),
             Comparator::Equal => Accepted::Range(Range { low: Some(whole(ceil)), high: Some(whole(floor)) }),
-            Comparator::NotEqual => Accepted::AllBut(limit),
+            Comparator::NotEqual if limit.is_integer() => Accepted::AllBut(limit),
+            Comparator::NotEqual => Accepted::Range(Range { low: None, high: None }),
         };
     }
     match bound.comparator {

@@ -15,8 +15,8 @@ pub(super) struct Context<'a> {
     pub unset: Unset,
     /// Each distinct pattern is checked once.
     pub patterns: HashMap<Box<str>, Checked>,
-    /// Whether a check was left out for want of a variable.
-    pub left_out: bool,
+    /// About how many states the patterns have so far.
+    pub states: u64,
     found: Vec<Diagnostic>,
     errors: usize,
     lints: usize,
@@ -32,7 +32,7 @@ impl<'a> Context<'a> {
     ) -> Context<'a> {
         let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
         let lints = found.len() - errors;
-        Context { sources, environment, unset, patterns: HashMap::new(), left_out: false, found, errors, lints }
+        Context { sources, environment, unset, patterns: HashMap::new(), states: 0, found, errors, lints }
     }
 
     pub fn report(&mut self, diagnostic: Diagnostic) {
@@ -52,9 +52,9 @@ impl<'a> Context<'a> {
         None
     }
 
-    /// Whether an error was found so far.
-    pub fn has_error(&self) -> bool {
-        self.errors > 0
+    /// Whether nothing was found so far.
+    pub fn is_silent(&self) -> bool {
+        self.errors + self.lints == 0
     }
 
     /// Whether reading found a fault of this kind in a file.
@@ -66,7 +66,8 @@ impl<'a> Context<'a> {
     pub fn finish(mut self) -> Vec<Diagnostic> {
         let unseen = (self.errors + self.lints).saturating_sub(self.found.len());
         if unseen > 0
-            && let Some(last) = self.found.iter().map(|diagnostic| diagnostic.labels[0].span).max_by_key(|s| (s.file, s.start))
+            && let Some(last) =
+                self.found.iter().map(|diagnostic| diagnostic.labels[0].span).max_by_key(|s| (s.file, s.start))
         {
             self.found.push(catalogue::too_many(last, unseen));
         }

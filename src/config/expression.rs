@@ -257,33 +257,29 @@ fn cond(call: &Call, context: &mut Context) -> Option<Expression> {
     if call.arguments.len() % 2 != 0 {
         return context.refuse(catalogue::odd_cond(call.span));
     }
+    if call.depth + call.arguments.len() / 2 > MAX_DEPTH {
+        return context.refuse(catalogue::too_deep(call.span));
+    }
     let mut clauses = Vec::new();
     let mut fine = true;
     let mut otherwise = None;
     for (at, pair) in call.arguments.chunks_exact(2).enumerate() {
-        let depth = call.depth + at;
-        let is_else = matches!(&pair[0].kind, Kind::Keyword(name) if name.as_ref() == "else");
-        let test = if is_else { Some(Expression::Bool(true)) } else { expression(&pair[0], depth, context) };
-        let then = expression(&pair[1], depth, context);
-        let (Some(test), Some(then)) = (test, then) else {
-            fine = false;
-            // The clauses behind are too deep as well.
-            if depth > MAX_DEPTH {
-                break;
-            }
-            continue;
-        };
         if otherwise.is_some() {
             context.report(catalogue::clause_after_else(pair[0].span));
             break;
         }
-        match is_else {
-            true => otherwise = Some(then),
-            false => clauses.push((test, then)),
+        let depth = call.depth + at;
+        let is_else = matches!(&pair[0].kind, Kind::Keyword(name) if name.as_ref() == "else");
+        let test = if is_else { Some(Expression::Bool(true)) } else { expression(&pair[0], depth, context) };
+        match (test, expression(&pair[1], depth, context)) {
+            (Some(_), Some(then)) if is_else => otherwise = Some(then),
+            (Some(test), Some(then)) => clauses.push((test, then)),
+            _ => fine = false,
         }
     }
     let last = otherwise.unwrap_or(Expression::Nil);
-    let nested = clauses.into_iter().rev().fold(last, |rest, (test, then)| Expression::If(Box::new((test, then, rest))));
+    let nested =
+        clauses.into_iter().rev().fold(last, |rest, (test, then)| Expression::If(Box::new((test, then, rest))));
     fine.then_some(nested)
 }
 

@@ -66,12 +66,8 @@ pub fn from_text(text: &str) -> Loaded {
 /// Checks what was read.
 pub fn check(sources: Sources, environment: &dyn Environment, unset: Unset) -> Loaded {
     let mut diagnostics = Vec::new();
-    let files: Vec<_> = sources
-        .files
-        .iter()
-        .zip(0..)
-        .map(|(file, index)| edn::read(&file.text, index, &mut diagnostics))
-        .collect();
+    let files: Vec<_> =
+        sources.files.iter().zip(0..).map(|(file, index)| edn::read(&file.text, index, &mut diagnostics)).collect();
     let mut context = Context::new(&sources, environment, unset, diagnostics);
     let plan = root::check(&files, &mut context);
     let mut diagnostics = context.finish();

@@ -23,7 +23,8 @@ pub(super) fn percentiles(form: &Form, grace: i64, context: &mut Context, out: &
     let expected = "a map `{SERVICE {QUANTILE CHECK}}`";
     for (key, value) in values::entries(form, "`:percentiles`", expected, context).unwrap_or_default() {
         let service = service(key, context);
-        let Some(quantiles) = level(value, "a quantile", "`{QUANTILE CHECK}`, such as `{0.99 {:<= 100 :interval 600}}`", context)
+        let Some(quantiles) =
+            level(value, "a quantile", "`{QUANTILE CHECK}`, such as `{0.99 {:<= 100 :interval 600}}`", context)
         else {
             continue;
         };
@@ -45,7 +46,8 @@ pub(super) fn histograms(form: &Form, grace: i64, context: &mut Context, out: &m
         };
         for (key, value) in fields {
             let field = values::field(key, "`:histograms` of a service", context);
-            let Some(patterns) = level(value, "a pattern", "`{PATTERN CHECK}`, such as `{\"^2\" {…}}`", context) else {
+            let Some(patterns) = level(value, "a pattern", "`{PATTERN CHECK}`, such as `{\"^2\" {…}}`", context)
+            else {
                 continue;
             };
             for (key, value) in patterns {

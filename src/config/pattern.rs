@@ -37,14 +37,24 @@ pub(super) enum FaultKind {
     /// In the words of `regex-syntax`, which do not repeat the pattern.
     Syntax(String),
     /// Another dialect's: what it is called, and what to write instead.
-    Foreign { name: &'static str, instead: String },
+    Foreign {
+        name: &'static str,
+        instead: String,
+    },
     /// A dash that makes no range: the two characters beside it.
-    Dash { from: char, to: char },
+    Dash {
+        from: char,
+        to: char,
+    },
     TooLarge,
+    TooLargeTogether,
 }
 
 /// A pattern of at most so many states is compiled when it is first used. It stays far below the limit of a program.
-const SMALL: u64 = 2_000;
+const SMALL: u64 = 10_000;
+
+/// How many states all patterns together may have: a program of about 200 MiB.
+const MAX_STATES: u64 = 20_000_000;
 
 /// Reads a string or `#re`. `subject` names it in messages: `a pattern`.
 pub(super) fn read(
@@ -79,7 +89,7 @@ impl Written {
 
 fn compiled(text: &Text, context: &mut Context) -> Option<Pattern> {
     if !context.patterns.contains_key(text.text.as_str()) {
-        let checked = match check(&text.text) {
+        let checked = match check(&text.text, &mut context.states) {
             Ok(pattern) => Checked::Fine(pattern),
             Err(fault) => Checked::Faulty(fault),
         };
@@ -104,7 +114,8 @@ fn place(text: &Text, at: &Range<usize>, context: &Context) -> Span {
     Span { file: text.span.file, start: offset(at.start), end: offset(at.end) }
 }
 
-fn check(text: &str) -> Result<Pattern, Fault> {
+/// `total` is how many states all patterns have so far.
+fn check(text: &str, total: &mut u64) -> Result<Pattern, Fault> {
     if let Some(fault) = foreign(text) {
         return Err(fault);
     }
@@ -119,7 +130,15 @@ fn check(text: &str) -> Result<Pattern, Fault> {
         }
         Err(other) => return Err(Fault { at: 0..0, kind: FaultKind::Syntax(other.to_string()) }),
     };
-    if states(&hir) <= SMALL {
+    let states = states(&hir);
+    *total = total.saturating_add(states);
+    if states > MAX_STATES {
+        return Err(Fault { at: 0..0, kind: FaultKind::TooLarge });
+    }
+    if *total > MAX_STATES {
+        return Err(Fault { at: 0..0, kind: FaultKind::TooLargeTogether });
+    }
+    if states <= SMALL {
         return Ok(Pattern::parsed(text));
     }
     Pattern::new(text).map_err(|_| Fault { at: 0..0, kind: FaultKind::TooLarge })
@@ -127,10 +146,15 @@ fn check(text: &str) -> Result<Pattern, Fault> {
 
 fn syntax(text: &str, words: String, span: &ast::Span) -> Fault {
     let start = span.start.offset.min(text.len());
-    // At the end of the pattern the last character is shown.
     let end = span.end.offset.clamp(start, text.len());
-    let start = if start < end { start } else { text[..start].char_indices().next_back().map_or(0, |(at, _)| at) };
-    let end = if start < end { end } else { text.len() };
+    if start < end {
+        return Fault { at: start..end, kind: FaultKind::Syntax(words) };
+    }
+    // Between two characters the one behind is shown; at the end of the pattern the last.
+    let (start, end) = match text[start..].chars().next() {
+        Some(c) => (start, start + c.len_utf8()),
+        None => (text.char_indices().next_back().map_or(0, |(at, _)| at), text.len()),
+    };
     Fault { at: start..end, kind: FaultKind::Syntax(words) }
 }
 
@@ -160,8 +184,7 @@ fn names_a_status(field: &Field) -> bool {
 /// Whether a pattern is made of digits alone: `200`, `2[0-9]{2}`, `(301|302)`.
 fn is_bare_number(text: &str) -> bool {
     let rest = text.replace("\\d", "0");
-    rest.contains(|c: char| c.is_ascii_digit())
-        && rest.chars().all(|c| c.is_ascii_digit() || "[]{}()|?:,-".contains(c))
+    rest.contains(|c: char| c.is_ascii_digit()) && rest.chars().all(|c| c.is_ascii_digit() || "[]{}()|?:,-".contains(c))
 }
 
 /// The first thing that Java, Perl or a word processor allows and that is read otherwise here, or not at all.

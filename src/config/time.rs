@@ -1,8 +1,8 @@
 //! Lengths of time: seconds, or `#duration "1h30m"`.
 
+use super::catalogue;
 use super::context::Context;
 use super::values::{self, Amount, Appears};
-use super::catalogue;
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Decimal, Interval};
 
@@ -21,17 +21,16 @@ const EXPECTED: &str = "seconds, such as `600`, or `#duration \"10m\"`";
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// Units from large to small, in microseconds.
-const UNITS: [(&str, i64); 6] = [
-    ("d", 86_400_000_000),
-    ("h", 3_600_000_000),
-    ("m", 60_000_000),
-    ("s", 1_000_000),
-    ("ms", 1_000),
-    ("us", 1),
-];
+const UNITS: [(&str, i64); 6] =
+    [("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000), ("us", 1)];
 
 /// A length above zero. From `suspicious` seconds on, a multiple of a thousand is taken for milliseconds.
-pub(super) fn positive(form: &Form, subject: &str, suspicious: i64, context: &mut Context) -> Option<(Interval, Length)> {
+pub(super) fn positive(
+    form: &Form,
+    subject: &str,
+    suspicious: i64,
+    context: &mut Context,
+) -> Option<(Interval, Length)> {
     let length = length(form, subject, suspicious, context)?;
     match Interval::from_micros(length.micros) {
         Some(interval) => Some((interval, length)),

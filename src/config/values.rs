@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::context::Context;
-use super::{Unset, catalogue, suggest};
+use super::{catalogue, suggest};
 use crate::edn::{self, Form, Kind, Span};
 use crate::plan::{Decimal, Field};
 
@@ -160,7 +160,6 @@ fn resolve(tag: &str, inner: &Form, span: Span, context: &mut Context) -> Option
         },
         _ => return context.refuse(catalogue::malformed_tag(inner, tag)),
     };
-    context.left_out |= context.unset == Unset::Warning;
     context.refuse(unset)
 }
 

@@ -26,12 +26,10 @@ pub fn only_histograms(span: Span, name: &str) -> Diagnostic {
 }
 
 pub fn only_percentiles(span: Span, name: &str) -> Diagnostic {
-    error("T043", span, format!("`:{name}` is for `:percentiles` only"))
-        .here("not for a histogram")
-        .help(match name {
-            "metric" => "leave it out: the field stands in the path",
-            _ => "leave it out: a share or a count has no rank",
-        })
+    error("T043", span, format!("`:{name}` is for `:percentiles` only")).here("not for a histogram").help(match name {
+        "metric" => "leave it out: the field stands in the path",
+        _ => "leave it out: a share or a count has no rank",
+    })
 }
 
 pub fn no_bound(span: Span) -> Diagnostic {
@@ -117,17 +115,20 @@ pub fn contradiction(limits: &[&Limit]) -> Diagnostic {
 
 pub fn every_does_not_divide(every: &Length, hop: Interval, length: &Length, interval: Interval) -> Diagnostic {
     let message = "`:every` does not divide `:interval`";
-    let draft = error("T050", every.span, message).here("expected a divisor of the interval").also(length.span, "the interval");
+    let draft =
+        error("T050", every.span, message).here("expected a divisor of the interval").also(length.span, "the interval");
     if every.secret || length.secret {
         return draft.help("choose an `:every` that fits into `:interval` a whole number of times");
     }
-    let mut fits = Vec::new();
-    // The nearest number of hops below and above.
-    let hops = interval.micros() / hop.micros();
-    let divides = |hops: &i64| *hops > 0 && interval.micros() % hops == 0;
-    fits.extend((hops + 1..=hops + 1000).find(divides));
-    fits.extend((hops.saturating_sub(1000)..=hops).rev().find(divides));
-    let fits: Vec<String> = fits.iter().map(|hops| format!("`{}`", in_seconds(interval.micros() / hops))).collect();
+    // The nearest divisors below and above, in whole seconds where both are.
+    let both_whole = interval.micros() % 1_000_000 == 0 && hop.micros() % 1_000_000 == 0;
+    let unit = if both_whole { 1_000_000 } else { 1 };
+    let (whole, part) = (interval.micros() / unit, hop.micros() / unit);
+    let divides = |part: &i64| whole % part == 0;
+    let below = (1..part.min(whole)).rev().take(100_000).find(divides);
+    let above = (part + 1..=whole).take(100_000).find(divides);
+    let fits: Vec<String> =
+        below.into_iter().chain(above).map(|part| format!("`{}`", in_seconds(part * unit))).collect();
     match fits.is_empty() {
         true => draft.help("choose an `:every` that fits into `:interval` a whole number of times"),
         false => draft.help(format!("write {}", super::one_of(&fits))),

@@ -78,14 +78,14 @@ pub fn arity(span: Span, name: &str, count: usize, least: usize, most: Option<us
 }
 
 pub fn argument_is_no_number(span: Span, name: &str, found: &str) -> Diagnostic {
-    error("T079", span, format!("`{name}` is about numbers, and this is {found}"))
-        .here("expected a number")
-        .maybe_help(match (name, found) {
+    error("T079", span, format!("`{name}` is about numbers, and this is {found}")).here("expected a number").maybe_help(
+        match (name, found) {
             ("<" | "<=" | ">" | ">=", "a text that is no number") => {
                 Some("texts are compared with `=`, `not=` and `re-find`".to_string())
             }
             _ => None,
-        })
+        },
+    )
 }
 
 pub fn odd_cond(span: Span) -> Diagnostic {
@@ -101,10 +101,10 @@ pub fn too_deep(span: Span) -> Diagnostic {
 }
 
 pub fn pattern_comes_first(span: Span, swapped: bool) -> Diagnostic {
-    error("T082", span, "`re-find` takes the pattern first, a string or `#re`")
-        .here("expected a pattern")
-        .help(match swapped {
+    error("T082", span, "`re-find` takes the pattern first, a string or `#re`").here("expected a pattern").help(
+        match swapped {
             true => "turn the two arguments round",
             false => "write `(re-find #re \"^/api/\" :path)`",
-        })
+        },
+    )
 }

@@ -28,9 +28,12 @@ pub fn faulty_pattern(span: Span, text: &str, secret: bool, fault: &Fault) -> Di
                 false => draft.help(format!("write `[{from}-{to}]`")),
             }
         }
-        FaultKind::TooLarge => error("T063", span, "the pattern is too large: it would take more than 1 MiB")
+        FaultKind::TooLarge => error("T063", span, "the pattern is too large: it would take more than 10 MiB")
             .here("too large")
             .help("repeat less: `{1,1000}` counts for a thousand copies; `+` and `*` count for one"),
+        FaultKind::TooLargeTogether => error("T065", span, "with this one all patterns are too large together")
+            .here("one too many")
+            .help("write simpler patterns: `[0-9]` for `\\\\d`, `[0-9A-Za-z_]` for `\\\\w`"),
     }
 }
 

@@ -98,9 +98,12 @@ pub fn malformed_tag(inner: &Form, tag: &str) -> Diagnostic {
 pub fn unset_variable(span: Span, name: &str, unset: Unset) -> Diagnostic {
     let message = format!("the variable {} is not set", code(name));
     let shown = name.chars().filter(|c| !c.is_control()).take(40).collect::<String>();
-    not_set(error("T027", span, message).here("not set, and without a default").help(format!(
-        "set it, or give it a default: `#env [\"{shown}\" \"…\"]`"
-    )), unset)
+    not_set(
+        error("T027", span, message)
+            .here("not set, and without a default")
+            .help(format!("set it, or give it a default: `#env [\"{shown}\" \"…\"]`")),
+        unset,
+    )
 }
 
 pub fn unset_file(span: Span, path: &str, cause: &io::Error, unset: Unset) -> Diagnostic {

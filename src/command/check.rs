@@ -1,0 +1,112 @@
+//! `highwater check`: all errors and lints of a configuration, at once.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{FAILED, FINE, FOUND, terminal};
+use crate::config::{self, Loaded, Process, Unset};
+use crate::edn::{self, Severity};
+
+/// Checks thresholds: all errors and lints at once, with their places.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  highwater check thresholds.edn
+  highwater check -c thresholds --deny warnings
+  highwater check --format github thresholds   # in a workflow on GitHub
+
+Without a path it is ./thresholds.edn, else ./thresholds.
+Exit: 0 fine, 1 errors were found, 2 a file could not be read.")]
+pub struct CheckArgs {
+    /// Files, or folders of *.edn.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// The same; may be repeated.
+    #[arg(short = 'c', long = "config", value_name = "PATH")]
+    pub config: Vec<PathBuf>,
+
+    /// How findings are written.
+    #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+    pub format: Format,
+
+    /// What else makes the exit code 1.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub deny: Option<Deny>,
+}
+
+/// For whom findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: the line, a caret, what to type.
+    Human,
+    /// For machines: one JSON object a line.
+    Json,
+    /// For GitHub: annotations of a pull request.
+    Github,
+}
+
+/// What is not allowed beside errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Deny {
+    /// Lints too.
+    Warnings,
+}
+
+/// Writes findings to `out`, and for people a last line of numbers to `err`. Returns the exit code.
+///
+/// 0 is fine, 1 means that there are errors (with `--deny warnings`, or lints), 2 that something could not be read or
+/// written. A closed pipe is a quiet end.
+pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let paths: Vec<PathBuf> = args.config.iter().chain(&args.paths).cloned().collect();
+    let loaded = match config::load(&paths, &Process, Unset::Warning) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            // Nothing is left to be done if this cannot be written either.
+            let _ = writeln!(err, "highwater: {error}");
+            return FAILED;
+        }
+    };
+    let findings = match args.format {
+        Format::Human => edn::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stdout()),
+        Format::Json => edn::json(&loaded.sources, &loaded.diagnostics),
+        Format::Github => edn::github(&loaded.sources, &loaded.diagnostics),
+    };
+    if let Err(error) = out.write_all(findings.as_bytes()).and_then(|()| out.flush()) {
+        return terminal::output_failed(&error, err);
+    }
+    let (errors, warnings) = count(&loaded);
+    if args.format == Format::Human {
+        let _ = writeln!(err, "{}", summary(&loaded, errors, warnings));
+    }
+    let is_denied = args.deny == Some(Deny::Warnings) && warnings > 0;
+    if errors > 0 || is_denied { FOUND } else { FINE }
+}
+
+/// How many errors and warnings there are.
+fn count(loaded: &Loaded) -> (usize, usize) {
+    let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    (errors, loaded.diagnostics.len() - errors)
+}
+
+/// `checked 3 files, 12 thresholds: no errors`.
+fn summary(loaded: &Loaded, errors: usize, warnings: usize) -> String {
+    let files = number(loaded.sources.files.len(), "file");
+    let thresholds = match &loaded.plan {
+        Some(plan) => format!(", {}", number(plan.thresholds.len(), "threshold")),
+        None => String::new(),
+    };
+    let found = match (errors, warnings) {
+        (0, 0) => "no errors".to_string(),
+        (0, warnings) => number(warnings, "warning"),
+        (errors, 0) => number(errors, "error"),
+        (errors, warnings) => format!("{}, {}", number(errors, "error"), number(warnings, "warning")),
+    };
+    format!("checked {files}{thresholds}: {found}")
+}
+
+fn number(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
