@@ -1,3 +1,5 @@
+mod check;
+mod check_files;
 mod edn_read;
 mod edn_render;
 mod laws;
