@@ -26,11 +26,26 @@ pub(super) fn too_many_forms(span: Span, limit: usize) -> Diagnostic {
 
 // Structure.
 
-/// `opening` is the bracket that is not closed.
-pub(super) fn not_closed(at: Span, opening: Span, bracket: &str, closer: char) -> Diagnostic {
-    Diagnostic::error("E010", at, format!("`{bracket}` is not closed"))
-        .here(format!("expected `{closer}`"))
-        .also(opening, "opened here")
+/// `opening` is the innermost bracket that is not closed, `outer` are those around it, `closers` closes them all.
+/// `next` is what follows and is outside by its indentation.
+pub(super) fn not_closed(
+    at: Span,
+    opening: Span,
+    bracket: &str,
+    outer: &[Span],
+    closers: &str,
+    next: Option<Span>,
+) -> Diagnostic {
+    let mut error = Diagnostic::error("E010", at, format!("`{bracket}` is not closed"))
+        .here(format!("expected `{closers}`"))
+        .also(opening, "opened here");
+    for &span in outer {
+        error = error.also(span, "nor is this");
+    }
+    if let Some(next) = next {
+        error = error.also(next, "by its indentation this is outside");
+    }
+    error.help(format!("write `{closers}`"))
 }
 
 pub(super) fn wrong_closer(at: Span, found: char, opening: Span, bracket: &str, expected: char) -> Diagnostic {
@@ -81,10 +96,12 @@ pub(super) fn not_one_form(at: Span, message: &'static str) -> Diagnostic {
 
 // Strings and characters.
 
-pub(super) fn string_not_closed(opening: Span, end: Span) -> Diagnostic {
+/// `content` is what the string probably was.
+pub(super) fn string_not_closed(opening: Span, end: Span, content: &str) -> Diagnostic {
     Diagnostic::error("E020", opening, "this string is not closed")
         .here("opened here")
-        .also(end, "expected `\"`, at the latest here")
+        .also(end, "expected `\"`")
+        .help(format!("write `\"{}\"`", shown(content)))
 }
 
 /// `escapes` holds the place and the character of each; it is not empty.

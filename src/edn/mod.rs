@@ -10,6 +10,7 @@ mod catalogue;
 mod equal;
 mod foreign;
 mod glyph;
+mod indentation;
 mod machine;
 mod number;
 mod place;

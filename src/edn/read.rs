@@ -88,6 +88,7 @@ pub(super) struct Reader<'t> {
     pub(super) lost_structure: bool,
     /// Strings end on their line, and a line that is not indented ends what was opened before it.
     pub(super) trust_lines: bool,
+    pub(super) line: super::indentation::Line,
     pub(super) last_string: Span,
     pub(super) notes: super::foreign::Notes,
 }
@@ -95,15 +96,19 @@ pub(super) struct Reader<'t> {
 pub(super) struct Frame {
     pub(super) opener: Opener,
     /// Where the bracket or the `#` stands.
-    start: usize,
+    pub(super) start: usize,
     /// Just behind the bracket or the tag.
-    inside: usize,
+    pub(super) inside: usize,
     pub(super) items: Vec<Form>,
     /// How many of the next forms are left out.
     pub(super) discards: usize,
     /// Where the last `#_` stands.
     discard: usize,
     reported_depth: bool,
+    /// A reported fault may have swallowed forms.
+    pub(super) is_lossy: bool,
+    /// What begins a line here, or left of here, does not belong to this frame; when lines are trusted.
+    pub(super) least_column: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -117,7 +122,7 @@ pub(super) enum Opener {
 }
 
 impl Opener {
-    fn closer(&self) -> Option<u8> {
+    pub(super) fn closer(&self) -> Option<u8> {
         match self {
             Opener::List => Some(b')'),
             Opener::Vector => Some(b']'),
@@ -145,6 +150,7 @@ impl<'t> Reader<'t> {
             stopped: false,
             lost_structure: false,
             trust_lines: false,
+            line: super::indentation::Line::default(),
             last_string: Span { file, start: 0, end: 0 },
             notes: super::foreign::Notes::default(),
         }
@@ -153,7 +159,7 @@ impl<'t> Reader<'t> {
     fn run(&mut self) {
         while let Some(&byte) = self.bytes.get(self.at) {
             if self.trust_lines {
-                self.end_by_indentation(byte);
+                self.trust_line(byte);
             }
             match byte {
                 b' ' | b',' | b'\n' | b'\t' | b'\r' | 0x0B | 0x0C => self.at += 1,
@@ -225,7 +231,9 @@ impl<'t> Reader<'t> {
     pub(super) fn open(&mut self, opener: Opener, length: usize) {
         let (start, inside) = (self.at, self.at + length);
         if self.frames.len() <= MAX_DEPTH {
-            self.frames.push(Frame::new(opener, start, inside));
+            let mut frame = Frame::new(opener, start, inside);
+            frame.least_column = self.least_column(&frame);
+            self.frames.push(frame);
             self.at = inside;
             return;
         }
@@ -283,6 +291,7 @@ impl<'t> Reader<'t> {
             if self.owed[kind_of(closer)] > 0 {
                 self.owed[kind_of(closer)] -= 1;
             } else {
+                self.lost_structure = true;
                 self.fault(|| catalogue::nothing_to_close(here, found));
             }
             return;
@@ -294,6 +303,7 @@ impl<'t> Reader<'t> {
         let opening = self.opening(self.frames.len() - 1);
         let bracket = &self.text[opening.start as usize..opening.end as usize];
         self.fault(|| catalogue::wrong_closer(here, found, opening, bracket, char::from(expected)));
+        self.lost_structure = true;
         self.owed[kind_of(expected)] += 1;
         match self.frames.iter().rposition(|frame| frame.opener.closer() == Some(closer)) {
             // One further out is closed: what is inside of it has lost its bracket.
@@ -305,47 +315,6 @@ impl<'t> Reader<'t> {
                 self.finish_frame(self.at);
             }
             None => self.finish_frame(self.at),
-        }
-    }
-
-    /// Closes the frames that a form, if it begins a line here, cannot be part of by its indentation.
-    fn end_by_indentation(&mut self, byte: u8) {
-        if matches!(byte, b' ' | b',' | b'\t' | b'\r' | b'\n' | b')' | b']' | b'}' | b';') || self.frames.len() == 1 {
-            return;
-        }
-        let line_start = memchr::memrchr(b'\n', &self.bytes[self.indented_to..self.at]);
-        let Some(line_start) = line_start.map(|at| self.indented_to + at + 1) else { return };
-        self.indented_to = self.at;
-        if !self.bytes[line_start..self.at].iter().all(|byte| matches!(byte, b' ' | b'\t' | b',')) {
-            return;
-        }
-        let column = self.at - line_start;
-        let outer = self.frames.iter().position(|frame| frame.column.is_some_and(|least| column <= least));
-        let Some(outer) = outer else { return };
-        let end = self.text[..line_start].trim_end().len();
-        let (here, next) = (self.span(end, end), self.span(self.at, self.at + 1));
-        while self.frames.len() > outer {
-            if let Some(closer) = self.top().opener.closer() {
-                let opening = self.opening(self.frames.len() - 1);
-                let bracket = &self.text[opening.start as usize..opening.end as usize];
-                self.fault(|| {
-                    catalogue::not_closed(here, opening, bracket, char::from(closer))
-                        .also(next, "by its indentation this is outside")
-                        .help(format!("write `{}`", char::from(closer)))
-                });
-            }
-            self.abandon_frame(end);
-        }
-    }
-
-    /// The column at which, or left of which, nothing begins a line that belongs to a bracket at `start`.
-    fn least_column(&self, start: usize, inside: usize) -> usize {
-        let line_start = memchr::memrchr(b'\n', &self.bytes[..start]).map_or(0, |at| at + 1);
-        let line = &self.bytes[line_start..];
-        match self.text[inside..self.line_end(inside)].trim_start().as_bytes() {
-            // Nothing follows the bracket: its content is indented against the line.
-            [] | [b';', ..] => line.iter().take_while(|byte| **byte == b' ').count(),
-            _ => start - line_start,
         }
     }
 
@@ -374,9 +343,11 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Closes the innermost frame, whose bracket is missing, before `end`.
-    fn abandon_frame(&mut self, end: usize) {
-        self.drop_tags();
+    /// Closes the innermost frame, whose bracket or form is missing, before `end`.
+    pub(super) fn abandon_frame(&mut self, end: usize) {
+        if let Opener::Tag(_) = self.top().opener {
+            return self.drop_tags();
+        }
         let broken = Form { kind: Kind::Broken, span: self.span(end, end) };
         let frame = self.top();
         if frame.opener == Opener::Map && frame.items.len() % 2 == 0 {
@@ -399,7 +370,8 @@ impl<'t> Reader<'t> {
                 Kind::Set(items)
             }
             Opener::Map => {
-                let items = self.complete_pairs(items, self.span(frame.start, frame.inside));
+                let map = self.span(frame.start, frame.inside);
+                let items = self.complete_pairs(items, map, frame.is_lossy);
                 self.find_duplicates(&items, 2);
                 Kind::Map(pairs(items))
             }
@@ -424,11 +396,11 @@ impl<'t> Reader<'t> {
     }
 
     /// Makes the items of a map even in number, with a broken value for the key that has none.
-    fn complete_pairs(&mut self, mut items: Vec<Form>, map: Span) -> Vec<Form> {
+    fn complete_pairs(&mut self, mut items: Vec<Form>, map: Span, is_lossy: bool) -> Vec<Form> {
         if items.len() % 2 == 0 {
             return items;
         }
-        let known = items.iter().any(|item| item.kind == Kind::Broken);
+        let known = is_lossy || items.iter().any(|item| item.kind == Kind::Broken);
         let lonely = if known { items.len() - 1 } else { key_without_value(&items) };
         let key = items[lonely].span;
         if !known {
@@ -440,25 +412,34 @@ impl<'t> Reader<'t> {
         items
     }
 
+    /// Reports once that the frames from number `outermost` on are not closed at `end`.
+    pub(super) fn report_open(&mut self, outermost: usize, end: usize, next: Option<Span>) {
+        self.lost_structure = true;
+        let brackets = |frame: &usize| self.frames[*frame].opener.closer().is_some();
+        let mut open = (outermost..self.frames.len()).rev().filter(brackets);
+        let Some(innermost) = open.next() else { return };
+        let (at, opening) = (self.span(end, end), self.opening(innermost));
+        let outer: Vec<Span> = open.take(3).map(|frame| self.opening(frame)).collect();
+        let closers = self.frames[outermost..].iter().rev().filter_map(|frame| frame.opener.closer());
+        let closers: String = closers.map(char::from).collect();
+        let bracket = &self.text[opening.start as usize..opening.end as usize];
+        self.fault(|| catalogue::not_closed(at, opening, bracket, &outer, &closers, next));
+    }
+
+    /// Where the innermost frame ends if nothing before `limit` belongs to it that is blank.
+    pub(super) fn content_end(&self, limit: usize) -> usize {
+        let trimmed = self.bytes[..limit].trim_ascii_end().len();
+        let Some(frame) = self.frames.last() else { return trimmed };
+        let last = frame.items.last().map_or(0, |item| item.span.end as usize);
+        trimmed.max(frame.inside).max(last)
+    }
+
     /// Reports and closes what is open at the end.
     fn finish(&mut self) {
         self.drop_tags();
-        let end = self.text.trim_end().len().max(self.top().inside).min(self.text.len());
+        let end = self.content_end(self.text.len());
         if self.frames.len() > 1 && !self.stopped {
-            let innermost = self.frames.len() - 1;
-            let (at, opening) = (self.span(end, end), self.opening(innermost));
-            let closers = self.frames.iter().rev().filter_map(|frame| frame.opener.closer());
-            let closers: String = closers.map(char::from).collect();
-            let outer: Vec<Span> = (1..innermost).rev().take(3).map(|frame| self.opening(frame)).collect();
-            let bracket = &self.text[opening.start as usize..opening.end as usize];
-            self.fault(|| {
-                let closer = closers.chars().next().unwrap_or('}');
-                let mut fault = catalogue::not_closed(at, opening, bracket, closer);
-                for span in outer {
-                    fault = fault.also(span, "nor is this");
-                }
-                fault.help(format!("write `{closers}`"))
-            });
+            self.report_open(1, end, None);
         }
         while self.frames.len() > 1 {
             self.abandon_frame(end);
@@ -566,7 +547,17 @@ impl<'t> Reader<'t> {
 
 impl Frame {
     fn new(opener: Opener, start: usize, inside: usize) -> Frame {
-        Frame { opener, start, inside, items: Vec::new(), discards: 0, discard: 0, reported_depth: false }
+        Frame {
+            opener,
+            start,
+            inside,
+            items: Vec::new(),
+            discards: 0,
+            discard: 0,
+            reported_depth: false,
+            is_lossy: false,
+            least_column: None,
+        }
     }
 }
 

@@ -12,8 +12,11 @@ impl Reader<'_> {
         };
         self.at = if closed { end + 1 } else { end };
         if !closed {
-            let (opening, end) = (self.span(start, start + 1), self.span(end, end));
-            self.fault(|| catalogue::string_not_closed(opening, end));
+            self.lost_structure = true;
+            self.top().is_lossy = true;
+            let (opening, end_span) = (self.span(start, start + 1), self.span(end, end));
+            let content = &self.text[start + 1..end];
+            self.fault(|| catalogue::string_not_closed(opening, end_span, content));
         }
         let content = self.unescape(start + 1, end);
         self.last_string = self.span(start, self.at);
@@ -23,7 +26,7 @@ impl Reader<'_> {
     /// Where the quote stands that closes the string whose content begins at `from`.
     pub(super) fn string_end(&mut self, from: usize) -> Option<usize> {
         // After one string without an end in this file, a further one would be searched for in vain again and again.
-        let limit = if self.notes.open_string { self.line_end(from) } else { self.bytes.len() };
+        let limit = if self.trust_lines || self.notes.open_string { self.line_end(from) } else { self.bytes.len() };
         let mut at = from;
         while at < limit {
             match memchr::memchr2(b'"', b'\\', &self.bytes[at..limit]) {
@@ -36,10 +39,14 @@ impl Reader<'_> {
         None
     }
 
-    /// Where a string that is not closed was meant to end: at the end of its line, before brackets that close
-    /// more than was opened in it.
+    /// Where a string that is not closed was meant to end: before a collection or a keyword on its line, or at
+    /// the line's end, before brackets that close more than was opened in it.
     fn plausible_end(&self, from: usize) -> usize {
         let line = &self.bytes[from..self.line_end(from)];
+        let is_next = |pair: &[u8]| pair[0] == b' ' && matches!(pair[1], b'{' | b'[' | b':');
+        if let Some(next) = line.windows(2).position(is_next) {
+            return from + line[..next].trim_ascii_end().len();
+        }
         let surplus = |open: u8, close: u8| {
             let count = |wanted: u8| line.iter().filter(|byte| **byte == wanted).count();
             count(close).saturating_sub(count(open))

@@ -92,7 +92,7 @@ fn character(c: char, out: &mut String) {
         ' ' => out.push_str("space"),
         '\t' => out.push_str("tab"),
         // One code unit only: what lies beyond is written as it is.
-        c if is_hidden(c) && c <= '\u{FFFF}' => {
+        c if (is_hidden(c) || c.is_whitespace()) && c <= '\u{FFFF}' => {
             out.pop();
             escape_unicode(c, out);
         }

@@ -1,5 +1,8 @@
 mod check;
 mod check_files;
+mod edn_forms;
+mod edn_laws;
+mod edn_oracles;
 mod edn_read;
 mod edn_render;
 mod laws;
