@@ -13,11 +13,10 @@ use super::summary::{self, Totals};
 use super::terminal::{self, Progress};
 use super::{FAILED, FINE, FOUND};
 use crate::config::{self, Unset};
-use crate::edn::render;
+use crate::edn;
 use crate::engine::{Compiled, Evaluator, Event, Lane, Transition, Watching};
 use crate::plan::{Field, Plan, Timestamp};
-use crate::source::log::LogFormat;
-use crate::source::{Inputs, Place, Read, Settings, Wanted};
+use crate::source::{Inputs, Kind, LogFormat, Place, Read, Settings, Wanted};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
@@ -96,9 +95,8 @@ fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     {
         return Err(Failure::Message(format!("--from {from} is not before --to {to}")));
     }
-    let mut inputs = open(args, &plan, format, err)?;
-    let stamped_at_start = |kind: &crate::source::Kind| kind.starts_at_request();
-    if !plan.grace_is_set && inputs.kinds().any(|(_, kind)| kind.is_some_and(stamped_at_start)) {
+    let inputs = open(args, &plan, format, err)?;
+    if !plan.grace_is_set && inputs.kinds().any(|(_, kind)| kind.is_some_and(Kind::starts_at_request)) {
         // Such a line is written when the request ends, so it is as late as the request was long.
         for threshold in &mut plan.thresholds {
             threshold.grace = threshold.grace.max(2 * threshold.interval.micros());
@@ -127,7 +125,7 @@ fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
 fn load(args: &ReplayArgs, err: &mut dyn Write) -> Result<Plan, Failure> {
     let loaded = config::load(&args.config, &config::Process, Unset::Warning)
         .map_err(|error| Failure::Message(error.to_string()))?;
-    let _ = write!(err, "{}", render::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stderr()));
+    let _ = write!(err, "{}", edn::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stderr()));
     loaded.plan.ok_or(Failure::Said)
 }
 

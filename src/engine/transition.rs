@@ -228,10 +228,10 @@ pub fn agree(threshold: &Threshold, tally: &Tally, exact: Number) -> Number {
     Number::Float(if least > greatest { (least + greatest) / 2.0 } else { value.clamp(least, greatest) })
 }
 
-/// A double, but for whole numbers that no double holds.
+/// With a point, but for whole numbers so large that not every reader of doubles gets them right.
 fn value_json(value: Number) -> Json {
     match value {
-        Number::Int(n) if n.unsigned_abs() > 1 << 53 => n.into(),
+        Number::Int(n) if n.unsigned_abs() >= 1_000_000_000_000_000 => n.into(),
         other => other.to_f64().into(),
     }
 }

@@ -22,6 +22,14 @@ impl Kind {
             Kind::Log(format) => format.name(),
         }
     }
+
+    /// Whether events carry the time at which a request began, and nothing that says when it ended.
+    pub fn starts_at_request(&self) -> bool {
+        match self {
+            Kind::Json | Kind::Edn => false,
+            Kind::Log(format) => format.starts_at_request(),
+        }
+    }
 }
 
 /// How many lines are looked at.

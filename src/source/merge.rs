@@ -27,7 +27,8 @@ pub struct Settings {
 /// One step of reading.
 #[derive(Debug)]
 pub enum Read<'a> {
-    Event(Event<'a>, Place<'a>),
+    /// With the line it was read from.
+    Event(Event<'a>, Place<'a>, &'a [u8]),
     /// A line that gives no event, as it stands in the input; of one that is too long, its beginning.
     Refused(Refused, Place<'a>, &'a [u8]),
     /// An input that ends too early; the others go on.
@@ -255,7 +256,7 @@ impl Input {
                         self.state = State::Waiting(lines);
                         return ControlFlow::Continue(Some(time));
                     }
-                    f(Read::Event(event, place))?;
+                    f(Read::Event(event, place, line))?;
                 }
             }
         }

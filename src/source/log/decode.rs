@@ -20,7 +20,7 @@ pub struct LogDecoder {
     format: Compiled,
     service: Box<[u8]>,
     fields: Vec<Fields>,
-    metric: bool,
+    wanted: Wanted,
     last_time: Cell<(Clf, Timestamp)>,
 }
 
@@ -51,7 +51,7 @@ impl LogFormat {
             format: self.compiled.clone(),
             service: service.as_bytes().into(),
             fields: fields(&self.compiled.steps, wanted),
-            metric: wanted.metric,
+            wanted: wanted.clone(),
             last_time: Cell::new(([0; time::CLF_LENGTH], Timestamp::MIN)),
         }
     }
@@ -130,7 +130,7 @@ impl LogDecoder {
                 Role::Duration { milliseconds } => {
                     if !format.escape.is_absent(value) {
                         took = time::scaled(value, milliseconds + 3);
-                        if self.metric {
+                        if self.wanted.metric {
                             event.metric = time::scaled(value, milliseconds)
                                 .map_or_else(|| Value::Text(format.escape.undo(value)), Value::Number);
                         }
@@ -200,6 +200,9 @@ impl LogDecoder {
                 }
             }
             _ if absent => {}
+            Role::Host { .. } if !self.wanted.host => {}
+            Role::State if !self.wanted.state => {}
+            Role::Description if !self.wanted.description => {}
             Role::Method => set(fields.method, "method", value),
             Role::Uri => {
                 let (path, query) = path_and_query(value);

@@ -1,0 +1,129 @@
+//! Inputs from a published seed: log-normal durations over six decades, 1,000 distinct paths, 250 requests a second.
+//!
+//! The same seed and length give the same bytes everywhere.
+
+use std::io::Write;
+
+/// The seed of all published measurements.
+pub const SEED: u64 = 20_231_114;
+
+/// The `log_format` of [`nginx_timed`].
+pub const NGINX_TIMED: &str = r#"log_format timed '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" rt=$request_time urt="$upstream_response_time"';"#;
+
+/// An access log in [`NGINX_TIMED`], of at least `bytes` bytes.
+pub fn nginx_timed(seed: u64, bytes: usize) -> Vec<u8> {
+    write_lines(seed, bytes, |request, out| {
+        combined(request, out);
+        let took = request.millis / 1000.0;
+        writeln!(out, " rt={took:.3} urt=\"{took:.3}\"").expect("memory can be written");
+    })
+}
+
+/// An access log in Apache's combined format.
+pub fn apache_combined(seed: u64, bytes: usize) -> Vec<u8> {
+    write_lines(seed, bytes, |request, out| {
+        combined(request, out);
+        out.push(b'\n');
+    })
+}
+
+/// Events of the service `query-service response`, one JSON object a line.
+pub fn json_events(seed: u64, bytes: usize) -> Vec<u8> {
+    write_lines(seed, bytes, |request, out| {
+        let Request { path, status, host, .. } = request;
+        let (secs, thousandths) = (request.at / 1000, request.at % 1000);
+        let metric = (request.millis * 1000.0).round() / 1000.0;
+        writeln!(
+            out,
+            r#"{{"service":"query-service response","host":"web-{host}","time":{secs}.{thousandths:03},"metric":{metric},"status-code":"{status}","path":"/api/v1/item/{path}"}}"#
+        )
+        .expect("memory can be written");
+    })
+}
+
+/// What one line tells of.
+struct Request {
+    /// Milliseconds since 1970.
+    at: u64,
+    millis: f64,
+    path: u64,
+    status: u16,
+    host: u64,
+    bytes: u64,
+    agent: &'static str,
+}
+
+const AGENTS: [&str; 4] = [
+    "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+    "curl/8.5.0",
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+];
+
+fn combined(request: &Request, out: &mut Vec<u8>) {
+    // All in November 2023, from the 14th at 22:13:20.
+    let seconds = request.at / 1000 - 1_698_796_800;
+    let (day, hour, minute, second) = (seconds / 86_400 + 1, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let Request { path, status, host, bytes, agent, .. } = request;
+    write!(
+        out,
+        "10.0.{}.{host} - - [{day:02}/Nov/2023:{hour:02}:{minute:02}:{second:02} +0000] \
+         \"GET /api/v1/item/{path}?page={} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\"",
+        path % 256,
+        host % 10,
+    )
+    .expect("memory can be written");
+}
+
+fn write_lines(seed: u64, bytes: usize, mut write: impl FnMut(&Request, &mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes + 1024);
+    let mut random = Random(seed);
+    let mut at = 1_700_000_000_000;
+    while out.len() < bytes {
+        // 4 ms on average; two weeks are left of November.
+        at += random.next() % 9;
+        let draw = random.next() % 1000;
+        let request = Request {
+            at,
+            // A standard deviation of one decade: six decades hold 99.7 %.
+            millis: 10f64.powf(1.5 + random.normal()),
+            path: random.next() % 1000,
+            status: match draw {
+                0..=949 => 200,
+                950..=969 => 304,
+                970..=989 => 404,
+                990..=995 => 500,
+                _ => 503,
+            },
+            host: random.next() % 200,
+            bytes: random.next() % 60_000,
+            agent: AGENTS[(random.next() % 4) as usize],
+        };
+        write(&request, &mut out);
+    }
+    out
+}
+
+/// SplitMix64 (S. Vigna).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Between 0 and 1, neither of them.
+    fn unit(&mut self) -> f64 {
+        ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    /// Of mean 0 and standard deviation 1 (Box and Muller).
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * self.unit().ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
+}
