@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::pattern::Checked;
-use super::{Environment, Unset, catalogue};
+use super::{Environment, Unset, catalogue, suggest};
 use crate::edn::{Diagnostic, Severity, Sources};
 
 /// How many errors and lints are kept of each severity; the rest is counted.
@@ -52,6 +52,16 @@ impl<'a> Context<'a> {
         None
     }
 
+    /// Did-you-mean, as long as anyone will read it.
+    pub fn nearest(
+        &self,
+        name: &str,
+        candidates: impl IntoIterator<Item = &'static str>,
+        other_words: &[(&str, &'static str)],
+    ) -> Option<&'static str> {
+        (self.errors < MAX_DIAGNOSTICS).then(|| suggest::nearest(name, candidates, other_words)).flatten()
+    }
+
     /// Whether nothing was found so far.
     pub fn is_silent(&self) -> bool {
         self.errors + self.lints == 0
@@ -69,7 +79,12 @@ impl<'a> Context<'a> {
             && let Some(last) =
                 self.found.iter().map(|diagnostic| diagnostic.labels[0].span).max_by_key(|s| (s.file, s.start))
         {
-            self.found.push(catalogue::too_many(last, unseen));
+            let mut last = catalogue::too_many(last, unseen);
+            if self.errors == 0 {
+                last.severity = Severity::Warning;
+                last.code = "W017";
+            }
+            self.found.push(last);
         }
         self.found
     }

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::values::{self, Appears};
-use super::{catalogue, pattern, suggest};
+use super::{catalogue, pattern};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Comparator, Expression, Field, Number, Operation};
 
@@ -108,7 +108,7 @@ fn expression(form: &Form, depth: usize, context: &mut Context) -> Option<Expres
         Kind::Symbol(name) => context.refuse(catalogue::unknown_symbol(
             form.span,
             name,
-            suggest::nearest(name, SYMBOLS, &[]),
+            context.nearest(name, SYMBOLS, &[]),
             FUNCTIONS.iter().any(|function| function.name == name.as_ref()),
         )),
         Kind::List(items) => call(items, form.span, depth, context),
@@ -148,7 +148,7 @@ fn call(items: &[Form], span: Span, depth: usize, context: &mut Context) -> Opti
         if SYMBOLS.contains(&name.as_ref()) {
             return context.refuse(catalogue::field_is_no_function(head.span, name));
         }
-        let meant = suggest::nearest(name, FUNCTIONS.iter().map(|function| function.name), &OTHER_WORDS);
+        let meant = context.nearest(name, FUNCTIONS.iter().map(|function| function.name), &OTHER_WORDS);
         return context.refuse(catalogue::unknown_function(head.span, name, meant));
     };
     let count = arguments.len();

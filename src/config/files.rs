@@ -68,6 +68,8 @@ fn default_path() -> Result<PathBuf, LoadError> {
 struct Walk {
     sources: Sources,
     seen: HashSet<PathBuf>,
+    /// How many files were come across, seen before or not.
+    found: usize,
     /// Folders that are being read, as real paths.
     inside: Vec<PathBuf>,
     entries: usize,
@@ -81,10 +83,11 @@ impl Walk {
         if !metadata.is_dir() {
             return self.file(path);
         }
-        let before = self.seen.len();
+        let before = self.found;
         self.folder(path)?;
-        if self.seen.len() == before {
-            return Err(refuse(path, "a folder without any `*.edn` file", "put thresholds into it, or name another"));
+        if self.found == before {
+            let cause = "a folder without any `*.edn` file of thresholds";
+            return Err(refuse(path, cause, "put one into it, or name another"));
         }
         Ok(())
     }
@@ -127,9 +130,13 @@ impl Walk {
     }
 
     fn file(&mut self, path: &Path) -> Result<(), LoadError> {
+        if path.as_os_str().as_encoded_bytes().ends_with(b".test.edn") {
+            return Ok(());
+        }
+        self.found += 1;
         // A pipe of the shell has no real path; it is told apart by its own.
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        if !self.seen.insert(real) || path.as_os_str().as_encoded_bytes().ends_with(b".test.edn") {
+        if !self.seen.insert(real) {
             return Ok(());
         }
         let file = File::open(path).map_err(|error| failed(path, &error))?;

@@ -133,6 +133,9 @@ pub(super) const OTHER_WORDS: [(&str, &str); 52] = [
     ("ttl", "forget"),
 ];
 
+/// How many fields `:by`, and how many names `:labels` may have.
+const MAX_NAMES: usize = 64;
+
 /// The longest row that `:for` and `:recover` take.
 const MAX_ROW: u64 = 1_000_000;
 
@@ -172,6 +175,9 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 
 fn by(options: &mut Options, form: &Form, context: &mut Context) {
     let items = match &form.kind {
+        Kind::Vector(items) if items.len() > MAX_NAMES => {
+            return context.report(catalogue::too_many_names(form.span, "`:by`", MAX_NAMES));
+        }
         Kind::Vector(items) if !items.is_empty() => items,
         Kind::Broken => return,
         _ => return context.report(catalogue::by_is_no_vector(form)),
@@ -222,7 +228,11 @@ fn labels(options: &mut Options, form: &Form, context: &mut Context) {
     let expected = "a map of names to texts, such as `{:team \"search\"}`";
     let mut labels: Vec<(String, String)> = Vec::new();
     let mut keys: Vec<&Form> = Vec::new();
-    for (key, value) in values::entries(form, "`:labels`", expected, context).unwrap_or_default() {
+    let entries = values::entries(form, "`:labels`", expected, context).unwrap_or_default();
+    if entries.len() > MAX_NAMES {
+        return context.report(catalogue::too_many_names(form.span, "`:labels`", MAX_NAMES));
+    }
+    for (key, value) in entries {
         let name = match &key.kind {
             Kind::Keyword(name) => Some(name.to_string()),
             _ => values::words(key, "the name of a label", context).map(|text| text.text),

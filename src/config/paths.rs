@@ -45,7 +45,14 @@ pub(super) fn histograms(form: &Form, grace: i64, context: &mut Context, out: &m
             continue;
         };
         for (key, value) in fields {
-            let field = values::field(key, "`:histograms` of a service", context);
+            let field = match (&key.kind, &value.kind) {
+                (Kind::String(_) | Kind::Tagged(..), Kind::Map(entries)) if gives_a_check_away(entries) => {
+                    context.report(catalogue::field_left_out(key.span));
+                    continue;
+                }
+                (Kind::Keyword(_) | Kind::Broken, _) => values::field(key, "a histogram", context),
+                _ => context.refuse(catalogue::field_is_no_keyword(key)),
+            };
             let Some(patterns) = level(value, "a pattern", "`{PATTERN CHECK}`, such as `{\"^2\" {…}}`", context)
             else {
                 continue;
@@ -63,14 +70,17 @@ pub(super) fn histograms(form: &Form, grace: i64, context: &mut Context, out: &m
 fn level<'f>(form: &'f Form, level: &str, expected: &str, context: &mut Context) -> Option<&'f [(Form, Form)]> {
     let entries = values::entries(form, "this level of the path", expected, context)?;
     // A field may well be called `:type` or `:state`: only a comparator or an interval gives a check away.
-    if entries.iter().any(|(key, _)| gives_a_check_away(key)) {
+    if gives_a_check_away(entries) {
         return context.refuse(catalogue::level_left_out(form.span, level, expected));
     }
     Some(entries)
 }
 
-fn gives_a_check_away(key: &Form) -> bool {
-    matches!(&key.kind, Kind::Keyword(name) if name.as_ref() == "interval" || options::comparator(name).is_some())
+fn gives_a_check_away(entries: &[(Form, Form)]) -> bool {
+    entries.iter().any(|(key, value)| {
+        let is_plain = !matches!(value.kind, Kind::Map(_) | Kind::Vector(_));
+        matches!(&key.kind, Kind::Keyword(name) if is_plain && (name.as_ref() == "interval" || options::comparator(name).is_some()))
+    })
 }
 
 fn service(form: &Form, context: &mut Context) -> Option<(Written, Service)> {

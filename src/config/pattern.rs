@@ -53,6 +53,9 @@ pub(super) enum FaultKind {
 /// A pattern of at most so many states is compiled when it is first used. It stays far below the limit of a program.
 const SMALL: u64 = 10_000;
 
+/// The longest pattern, in bytes.
+const MAX_LENGTH: usize = 64 << 10;
+
 /// How many states all patterns together may have: a program of about 200 MiB.
 const MAX_STATES: u64 = 20_000_000;
 
@@ -116,6 +119,9 @@ fn place(text: &Text, at: &Range<usize>, context: &Context) -> Span {
 
 /// `total` is how many states all patterns have so far.
 fn check(text: &str, total: &mut u64) -> Result<Pattern, Fault> {
+    if text.len() > MAX_LENGTH {
+        return Err(Fault { at: 0..0, kind: FaultKind::TooLarge });
+    }
     if let Some(fault) = foreign(text) {
         return Err(fault);
     }

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::values;
-use super::{catalogue, paths, suggest, time};
+use super::{catalogue, paths, time};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Limits, Plan, Threshold};
 
@@ -138,7 +138,7 @@ fn entry<'f>(
         context.report(catalogue::not_yet(key.span, name));
     } else {
         let known = SETTINGS.iter().map(|(name, _)| *name).chain(THRESHOLDS.iter().map(|(name, _)| *name));
-        let meant = suggest::nearest(name, known.chain(LATER), &OTHER_WORDS);
+        let meant = context.nearest(name, known.chain(LATER), &OTHER_WORDS);
         context.report(catalogue::unknown_key(key, "the configuration", meant));
     }
 }
@@ -183,7 +183,7 @@ fn limits(settings: &mut Settings, form: &Form, _key: Span, context: &mut Contex
             }
         };
         let Some((known, most, place)) = LIMITS.iter().find(|(known, ..)| *known == name) else {
-            let meant = suggest::nearest(name, LIMITS.iter().map(|(known, ..)| *known), &[]);
+            let meant = context.nearest(name, LIMITS.iter().map(|(known, ..)| *known), &[]);
             context.report(catalogue::unknown_key(key, "`:limits`", meant));
             continue;
         };

@@ -154,7 +154,9 @@ fn levels_of_a_path_cannot_be_left_out() {
     faults("{:percentiles {\"q\" {:<= 100 :interval 600}}}", &[("T008", "a quantile")]);
     faults("{:histograms {\"q\" {:> 0 :interval 600 :type :count}}}", &[("T008", "a field")]);
     faults("{:histograms {\"q\" {:status-code {:> 0 :interval 600 :type :count}}}}", &[("T008", "a pattern")]);
-    faults("{:histograms {\"q\" {\"status-code\" {\"^2\" []}}}}", &[("T021", "write `:status-code`"), ("T009", "")]);
+    faults("{:histograms {\"q\" {\"status-code\" {\"^2\" []}}}}", &[("T012", "write `:status-code`"), ("T009", "")]);
+    faults("{:histograms {\"q\" {\"^2\" {:> 0 :interval 600 :type :count}}}}", &[("T011", "a field is missing")]);
+    faults("{:histograms {\"q\" {:interval {\"^2\" {:> 0 :interval 600 :type :count}}}}}", &[]);
     faults("{:percentiles []}", &[("T021", "`{SERVICE {QUANTILE CHECK}}`")]);
     faults("{:percentiles {\"\" {0.5 {:< 5 :interval 60}}}}", &[("T022", "a service is empty")]);
     faults("{:percentiles {\"q\" {0.5 [5]}}}", &[("T021", "a check")]);
@@ -254,7 +256,7 @@ fn times_are_seconds_or_durations() {
     for (time, code, phrase) in [
         ("\"10m\"", "T021", "write `#duration \"10m\"`"),
         ("\"600\"", "T021", "write `600`, without quotes"),
-        (":10m", "T021", "seconds"),
+        (":ten-minutes", "T021", "write `600`"),
         ("[600]", "T021", "a vector"),
         ("nil", "T021", "`nil`"),
         ("0", "T031", "above 0"),
@@ -352,7 +354,7 @@ fn what_is_not_said_has_a_default() {
 fn what_only_other_dialects_have_is_caught_by_name() {
     for (text, code, phrase) in [
         (r#""^2[0–9]{2}$""#, "T062", "write `[0-9]`"),
-        (r#""(?=x)y""#, "T061", "a lookahead, `(?=` is"),
+        (r#""(?=x)y""#, "T061", "`(?=` is a lookahead"),
         (r#""^(?!/health)""#, "T061", ":where (not (re-find"),
         (r#""(?<=a)b""#, "T061", "a lookbehind"),
         (r#""(?<!a)b""#, "T061", "a negative lookbehind"),

@@ -4,7 +4,7 @@ use super::bounds::{self, Domain, Limit};
 use super::context::Context;
 use super::options::{self, Kinds, Of, Options};
 use super::paths::{Path, Subject};
-use super::{catalogue, suggest, time, values};
+use super::{catalogue, time, values};
 use crate::edn::{self, Form, Kind, Span};
 use crate::plan::{Comparator, Decimal, Field, Interval, Measure, Output, Policy, Rank, Thin, Threshold, json_number};
 
@@ -76,7 +76,7 @@ fn entry(
         return;
     }
     let Some(option) = options::OPTIONS.iter().find(|option| option.name == name) else {
-        let meant = suggest::nearest(name, options::names(), &options::OTHER_WORDS);
+        let meant = context.nearest(name, options::names(), &options::OTHER_WORDS);
         keys.names.extend(meant);
         return context.report(catalogue::unknown_key(key, "a check", meant));
     };

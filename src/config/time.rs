@@ -15,7 +15,7 @@ pub(super) struct Length {
     pub secret: bool,
 }
 
-const EXPECTED: &str = "seconds, such as `600`, or `#duration \"10m\"`";
+const EXPECTED: &str = "seconds or a `#duration`";
 
 /// Days of so many seconds look like days, other multiples of a thousand like milliseconds.
 const SECONDS_A_DAY: i64 = 86_400;

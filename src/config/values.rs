@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::catalogue;
 use super::context::Context;
-use super::{catalogue, suggest};
 use crate::edn::{self, Form, Kind, Span};
 use crate::plan::{Decimal, Field};
 
@@ -123,7 +123,7 @@ pub(super) fn choice<T: Copy>(
         _ => "",
     };
     let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-    let meant = suggest::nearest(written, names.iter().copied(), other_words);
+    let meant = context.nearest(written, names.iter().copied(), other_words);
     context.refuse(catalogue::unknown_choice(form, subject, &names, meant))
 }
 

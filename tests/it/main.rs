@@ -1,3 +1,5 @@
+mod check;
+mod check_files;
 mod edn_forms;
 mod edn_laws;
 mod edn_oracles;

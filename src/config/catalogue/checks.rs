@@ -16,7 +16,7 @@ pub fn quantile_is_no_number(form: &Form, meant: Option<Decimal>) -> Diagnostic 
 pub fn quantile_out_of_range(amount: &Amount, meant: Option<Decimal>) -> Diagnostic {
     error("T041", amount.span, format!("a quantile is above 0 and at most 1, not {}", shown(amount)))
         .here("expected a number such as `0.99`")
-        .maybe_help(meant.map(|meant| format!("write `{meant}` for the {}th percentile", amount.decimal)))
+        .maybe_help(meant.map(|meant| format!("write `{meant}` for p{}", amount.decimal)))
 }
 
 pub fn only_histograms(span: Span, name: &str) -> Diagnostic {
@@ -125,8 +125,8 @@ pub fn every_does_not_divide(every: &Length, hop: Interval, length: &Length, int
     let unit = if both_whole { 1_000_000 } else { 1 };
     let (whole, part) = (interval.micros() / unit, hop.micros() / unit);
     let divides = |part: &i64| whole % part == 0;
-    let below = (1..part.min(whole)).rev().take(100_000).find(divides);
-    let above = (part + 1..=whole).take(100_000).find(divides);
+    let below = (1..part.min(whole)).rev().take(2_000).find(divides);
+    let above = (part + 1..=whole).take(2_000).find(divides);
     let fits: Vec<String> =
         below.into_iter().chain(above).map(|part| format!("`{}`", in_seconds(part * unit))).collect();
     match fits.is_empty() {
@@ -186,6 +186,10 @@ pub fn by_twice(span: Span, first: Span, name: &str) -> Diagnostic {
         .here("named again here")
         .also(first, "named first here")
         .help("keep one of them")
+}
+
+pub fn too_many_names(span: Span, subject: &str, most: usize) -> Diagnostic {
+    error("T057", span, format!("{subject} has more than {most} names")).here("too many").help("keep those that matter")
 }
 
 pub fn label_twice(span: Span, first: Span) -> Diagnostic {

@@ -78,7 +78,7 @@ pub fn arity(span: Span, name: &str, count: usize, least: usize, most: Option<us
 }
 
 pub fn argument_is_no_number(span: Span, name: &str, found: &str) -> Diagnostic {
-    error("T079", span, format!("`{name}` is about numbers, and this is {found}")).here("expected a number").maybe_help(
+    error("T079", span, format!("`{name}` takes numbers, and this is {found}")).here("expected a number").maybe_help(
         match (name, found) {
             ("<" | "<=" | ">" | ">=", "a text that is no number") => {
                 Some("texts are compared with `=`, `not=` and `re-find`".to_string())

@@ -14,9 +14,9 @@ pub fn faulty_pattern(span: Span, text: &str, secret: bool, fault: &Fault) -> Di
                 .maybe_help(escape_help(part).filter(|_| !secret))
         }
         FaultKind::Foreign { name, instead } => {
-            let part = if secret { String::new() } else { format!(", {}", code(part)) };
-            error("T061", span, format!("{name}{part}, is not part of these patterns").replace("`, is", "` is"))
-                .here("Java and Perl have it, this program has not")
+            let what = if secret { "a part of this".to_string() } else { code(part) };
+            error("T061", span, format!("{what} is {name}, which patterns do not have here"))
+                .here("other dialects have it")
                 .help(instead.clone())
         }
         FaultKind::Dash { from, to } => {

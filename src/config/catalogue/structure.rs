@@ -66,6 +66,22 @@ pub fn level_left_out(span: Span, level: &str, expected: &str) -> Diagnostic {
         .help(format!("write {expected}"))
 }
 
+pub fn field_left_out(span: Span) -> Diagnostic {
+    error("T011", span, "a pattern stands where a field is expected")
+        .here("a field is missing in front")
+        .help("write `{FIELD {PATTERN CHECK}}`, such as `{:status-code {\"^2\" {…}}}`")
+}
+
+pub fn field_is_no_keyword(key: &Form) -> Diagnostic {
+    let help = match &key.kind {
+        Kind::String(name) | Kind::Symbol(name) if is_plain(name) => Some(format!("write `:{name}`")),
+        _ => None,
+    };
+    error("T012", key.span, format!("a field is a keyword, not {}", kind(key)))
+        .here("expected a keyword such as `:status-code`")
+        .maybe_help(help)
+}
+
 pub fn no_checks(span: Span) -> Diagnostic {
     error("T009", span, "a vector of checks is empty")
         .here("expected at least one check")

@@ -25,6 +25,11 @@ pub fn wrong_kind(form: &Form, subject: &str, expected: &str) -> Diagnostic {
 
 /// What was probably meant, where the fault is only in how it is written.
 fn meant(form: &Form, expected: &str) -> Option<String> {
+    meant_value(form, expected)
+        .or_else(|| expected.contains("seconds").then(|| "write `600`, or `#duration \"10m\"`".to_string()))
+}
+
+fn meant_value(form: &Form, expected: &str) -> Option<String> {
     let text = match &form.kind {
         Kind::String(text) | Kind::Symbol(text) => text.trim(),
         Kind::Keyword(name) if expected.starts_with("true") => name,
@@ -32,7 +37,6 @@ fn meant(form: &Form, expected: &str) -> Option<String> {
         Kind::Integer(digits) | Kind::Decimal(digits) if expected.starts_with("a string") => {
             return Some(format!("write `\"{digits}\"`"));
         }
-        Kind::Map(_) if expected.starts_with("a check") => None?,
         _ => return None,
     };
     if text.is_empty() || text.len() > 40 {
