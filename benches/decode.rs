@@ -49,7 +49,7 @@ fn measure(name: &str, text: &[u8], format: &Option<LogFormat>, fields: &[&str])
         let start = cpu_seconds();
         let inputs = Inputs::open(&paths, settings.clone()).expect("the file can be read");
         let end = inputs.each(&mut |read| match read {
-            Read::Event(event, _) => {
+            Read::Event(event, ..) => {
                 black_box(event);
                 ControlFlow::Continue(())
             }

@@ -220,7 +220,7 @@ impl<'a> Replay<'a> {
 
     fn take(&mut self, read: Read<'_>) -> ControlFlow<Failure> {
         match read {
-            Read::Event(event, place, line) => self.observe(&event, place, line),
+            Read::Event(event, place, line) => self.observe(event, place, line),
             Read::Refused(refused, place, line) => self.refuse(refused.cause(), &refused, place, line),
             Read::Failed(error) => {
                 self.failed = true;

@@ -28,12 +28,8 @@ pub struct Settings {
 /// One step of reading.
 #[derive(Debug)]
 pub enum Read<'a> {
-<<<<<<< HEAD
     /// With the line it was read from.
-    Event(Event<'a>, Place<'a>, &'a [u8]),
-=======
-    Event(&'a Event<'a>, Place<'a>),
->>>>>>> source
+    Event(&'a Event<'a>, Place<'a>, &'a [u8]),
     /// A line that gives no event, as it stands in the input; of one that is too long, its beginning.
     Refused(Refused, Place<'a>, &'a [u8]),
     /// An input that ends too early; the others go on.
@@ -260,21 +256,6 @@ impl Input {
                     continue;
                 }
             };
-<<<<<<< HEAD
-            match self.decoder.decode(line) {
-                Err(refused) => f(Read::Refused(refused, place, line))?,
-                Ok(event) => {
-                    if let Some((time, first)) = until
-                        && (event.time > time || (event.time == time && first))
-                    {
-                        let time = event.time;
-                        drop(event);
-                        self.state = State::Waiting(lines);
-                        return ControlFlow::Continue(Some(time));
-                    }
-                    f(Read::Event(event, place, line))?;
-                }
-=======
             let mut event = Event::at(Timestamp::MIN);
             event.attributes = emptied(spare);
             let read = self.decoder.read(line, &mut event);
@@ -282,7 +263,6 @@ impl Input {
                 spare = emptied(event.attributes);
                 f(Read::Refused(refused, place, line))?;
                 continue;
->>>>>>> source
             }
             if let Some((time, first)) = until
                 && (event.time > time || (event.time == time && first))
@@ -291,7 +271,7 @@ impl Input {
                 self.state = State::Waiting(lines);
                 return ControlFlow::Continue(Some(time));
             }
-            f(Read::Event(&event, place))?;
+            f(Read::Event(&event, place, line))?;
             spare = emptied(event.attributes);
         }
     }
