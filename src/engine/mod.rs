@@ -21,6 +21,7 @@ mod sketch;
 mod snapshot;
 mod standing;
 mod tally;
+mod tiers;
 mod transition;
 mod verdict;
 mod watch;

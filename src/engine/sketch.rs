@@ -1,18 +1,12 @@
 //! The number that people read: exact while few, within 1 % beyond. It decides nothing.
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use super::tiers::Tiers;
 use crate::plan::Number;
 
 /// So many values are kept as they are.
 const FEW: usize = 128;
-/// A tier spans so many powers of two.
-const OCTAVES: i32 = 8;
-/// A value of a tier is scaled so that the smallest is this: two digits are exact from here on.
-const SMALLEST: i32 = 7;
-/// Closer to 0 than this is 0.
-const TINY: f64 = 1e-290;
 
 /// How much memory sketches may take and have taken, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +16,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    fn take(&mut self, bytes: usize) -> bool {
+    /// False if there is not so much left.
+    pub fn take(&mut self, bytes: usize) -> bool {
         let fits = self.used.saturating_add(bytes) <= self.limit;
         if fits {
             self.used += bytes;
@@ -30,7 +25,7 @@ impl Budget {
         fits
     }
 
-    fn give_back(&mut self, bytes: usize) {
+    pub fn give_back(&mut self, bytes: usize) {
         self.used = self.used.saturating_sub(bytes);
     }
 }
@@ -43,23 +38,6 @@ pub enum Sketch {
     Many(Box<Tiers>),
     /// There was no memory for them.
     Lost,
-}
-
-/// Histograms by order of magnitude: each reads whole numbers of a bounded range only.
-#[derive(Clone, Debug)]
-pub struct Tiers {
-    zeros: u64,
-    /// Sorted by (negative first, then by value): the key is the sign and the tier.
-    tiers: Vec<(Key, Histogram<u32>)>,
-    /// Where the tier of the last value is: neighbours are often alike.
-    last: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum Key {
-    /// Of a negative value: the tier of its magnitude, negated, so that keys sort as values do.
-    Negative(i16),
-    Positive(i16),
 }
 
 impl Default for Sketch {
@@ -130,7 +108,7 @@ impl Sketch {
     pub fn bytes(&self) -> usize {
         match self {
             Sketch::Few(values) => values.capacity() * size_of::<Number>(),
-            Sketch::Many(tiers) => tiers.tiers.len() * tier_bytes(),
+            Sketch::Many(tiers) => tiers.bytes(),
             Sketch::Lost => 0,
         }
     }
@@ -157,141 +135,12 @@ impl Sketch {
     fn spread(&mut self, budget: &mut Budget) {
         let Sketch::Few(values) = std::mem::take(self) else { return };
         budget.give_back(values.capacity() * size_of::<Number>());
-        let mut tiers = Box::new(Tiers { zeros: 0, tiers: Vec::new(), last: 0 });
+        let mut tiers = Box::<Tiers>::default();
         let fits = values.iter().all(|value| tiers.record(value.to_f64(), budget));
         *self = Sketch::Many(tiers);
         if !fits {
             self.lose(budget);
         }
-    }
-}
-
-impl Tiers {
-    /// False if there is no memory for the value's tier.
-    fn record(&mut self, value: f64, budget: &mut Budget) -> bool {
-        let magnitude = value.abs();
-        if magnitude < TINY {
-            self.zeros += 1;
-            return true;
-        }
-        let exponent = i32::try_from(magnitude.to_bits() >> 52).expect("the sign bit is clear: 11 bits") - 1023;
-        let tier = i16::try_from(exponent.div_euclid(OCTAVES)).expect("an exponent has 11 bits");
-        let key = if value < 0.0 { Key::Negative(-tier) } else { Key::Positive(tier) };
-        let Some(histogram) = self.tier(key, budget) else { return false };
-        let scaled = magnitude * power_of_two(SMALLEST - i32::from(tier) * OCTAVES);
-        histogram.saturating_record(scaled as u64);
-        true
-    }
-
-    fn merge(&mut self, other: &Tiers, budget: &mut Budget) -> bool {
-        self.zeros += other.zeros;
-        other.tiers.iter().all(|(key, histogram)| match self.tier(*key, budget) {
-            Some(own) => own.add(histogram).is_ok(),
-            None => false,
-        })
-    }
-
-    fn tier(&mut self, key: Key, budget: &mut Budget) -> Option<&mut Histogram<u32>> {
-        if self.tiers.get(self.last).is_some_and(|(last, _)| *last == key) {
-            return Some(&mut self.tiers[self.last].1);
-        }
-        let at = match self.tiers.binary_search_by_key(&key, |(key, _)| *key) {
-            Ok(at) => at,
-            Err(at) => {
-                if !budget.take(tier_bytes()) {
-                    return None;
-                }
-                self.tiers.insert(at, (key, new_tier()));
-                at
-            }
-        };
-        self.last = at;
-        Some(&mut self.tiers[at].1)
-    }
-
-    fn at_rank(&self, rank: u64) -> Option<f64> {
-        let mut left = rank;
-        let positive = self.tiers.partition_point(|(key, _)| matches!(key, Key::Negative(_)));
-        for (key, histogram) in &self.tiers[..positive] {
-            if left <= histogram.len() {
-                // The smallest of the negative has the largest magnitude.
-                return in_tier(*key, histogram, histogram.len() + 1 - left);
-            }
-            left -= histogram.len();
-        }
-        if left <= self.zeros {
-            return Some(0.0);
-        }
-        left -= self.zeros;
-        for (key, histogram) in &self.tiers[positive..] {
-            if left <= histogram.len() {
-                return in_tier(*key, histogram, left);
-            }
-            left -= histogram.len();
-        }
-        None
-    }
-}
-
-/// The middle of the bucket that holds the value of that rank by magnitude.
-fn in_tier(key: Key, histogram: &Histogram<u32>, rank: u64) -> Option<f64> {
-    let mut seen = 0;
-    let bucket = histogram.iter_recorded().find(|bucket| {
-        seen += u64::from(bucket.count_at_value());
-        seen >= rank
-    })?;
-    let value = bucket.value_iterated_to();
-    let (low, next) = (histogram.lowest_equivalent(value), histogram.next_non_equivalent(value));
-    let (sign, tier) = match key {
-        Key::Negative(tier) => (-1.0, -tier),
-        Key::Positive(tier) => (1.0, tier),
-    };
-    let middle = (low as f64 + next as f64) / 2.0;
-    Some(sign * middle * power_of_two(i32::from(tier) * OCTAVES - SMALLEST))
-}
-
-fn new_tier() -> Histogram<u32> {
-    let highest = 1u64 << (SMALLEST + OCTAVES);
-    Histogram::new_with_bounds(1, highest, 2).expect("1 and 2^15 with two digits are bounds of a histogram")
-}
-
-/// What a tier takes: 16 buckets and a half of 128 counters.
-fn tier_bytes() -> usize {
-    const HEAD: usize = 128;
-    HEAD + (OCTAVES as usize + 1) * 128 * size_of::<u32>()
-}
-
-/// `2^exponent`; the exponent is that of a double that is not close to 0.
-fn power_of_two(exponent: i32) -> f64 {
-    f64::from_bits(u64::try_from(1023 + exponent).unwrap_or(0) << 52)
-}
-
-/// As written into a snapshot: for each tier its buckets that are not empty.
-type Buckets = (u64, Vec<(Key, Vec<(u64, u32)>)>);
-
-impl Serialize for Tiers {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let buckets = |histogram: &Histogram<u32>| {
-            histogram.iter_recorded().map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())).collect()
-        };
-        let all: Buckets = (self.zeros, self.tiers.iter().map(|(key, tier)| (*key, buckets(tier))).collect());
-        all.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Tiers {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Tiers, D::Error> {
-        let (zeros, all) = Buckets::deserialize(deserializer)?;
-        let mut tiers = Vec::new();
-        for (key, buckets) in all {
-            let mut tier = new_tier();
-            for (value, count) in buckets {
-                tier.saturating_record_n(value, count);
-            }
-            tiers.push((key, tier));
-        }
-        tiers.sort_by_key(|(key, _)| *key);
-        Ok(Tiers { zeros, tiers, last: 0 })
     }
 }
 
