@@ -150,6 +150,45 @@ fn quantiles_are_above_zero_and_at_most_one() {
 }
 
 #[test]
+fn a_limit_is_a_number() {
+    for (limit, phrase) in [
+        ("\"100\"", "write `100`, without quotes"),
+        ("\"95%\"", "write `0.95` for 95 %"),
+        ("\"250 ms\"", "write `250`: a limit has no unit"),
+        ("\"fast\"", "None"),
+        ("nil", "not `nil`"),
+        ("[5]", "a vector"),
+    ] {
+        faults(&p99(&format!("{{:<= {limit} :interval 600}}")), &[("T021", phrase)]);
+    }
+    faults(&p99("{:<= 1e30 :interval 600}"), &[("T024", "18 digits")]);
+}
+
+#[test]
+fn a_code_is_used_once() {
+    let catalogue = [
+        include_str!("catalogue/checks.rs"),
+        include_str!("catalogue/expressions.rs"),
+        include_str!("catalogue/lints.rs"),
+        include_str!("catalogue/patterns.rs"),
+        include_str!("catalogue/structure.rs"),
+        include_str!("catalogue/values.rs"),
+    ]
+    .concat();
+    let mut codes: Vec<&str> = catalogue
+        .split(['(', ',', ' ', '\n'])
+        .filter(|word| word.len() == 6 && (word.starts_with("\"T0") || word.starts_with("\"W0")))
+        .collect();
+    assert!(codes.len() > 80, "{codes:?}");
+    // What is not set is looked up by its code to be made a warning.
+    codes.retain(|code| *code != "\"T027\"");
+    codes.sort_unstable();
+    let all = codes.len();
+    codes.dedup();
+    assert_eq!(codes.len(), all);
+}
+
+#[test]
 fn levels_of_a_path_cannot_be_left_out() {
     faults("{:percentiles {\"q\" {:<= 100 :interval 600}}}", &[("T008", "a quantile")]);
     faults("{:histograms {\"q\" {:> 0 :interval 600 :type :count}}}", &[("T008", "a field")]);
