@@ -530,7 +530,8 @@ fn a_long_cond_is_refused_and_not_nested_without_end() {
 
 #[test]
 fn patterns_have_one_limit_together() {
-    let checks: Vec<String> = (0..6_000).map(|i| format!("\"{i}\\\\w\" {{:> 0 :interval 60 :type :count}}")).collect();
+    let checks: Vec<String> =
+        (0..6_000).map(|i| format!("\"{i}\\\\w{{1,4}}\" {{:> 0 :interval 60 :type :count}}")).collect();
     let text = format!("{{:histograms {{\"http\" {{:path {{{}}}}}}}}}", checks.join(" "));
     let loaded = from_text(&text);
     assert!(loaded.plan.is_none());
