@@ -18,9 +18,8 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 13] = [
-    "test", "run", "load", "send", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp",
-];
+const NOT_YET: [&str; 13] =
+    ["test", "run", "load", "send", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(

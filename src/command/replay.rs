@@ -139,12 +139,7 @@ fn read_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
-fn open(
-    args: &ReplayArgs,
-    plan: &Plan,
-    format: Option<LogFormat>,
-    err: &mut dyn Write,
-) -> Result<Inputs, Failure> {
+fn open(args: &ReplayArgs, plan: &Plan, format: Option<LogFormat>, err: &mut dyn Write) -> Result<Inputs, Failure> {
     if let Some(format) = &format {
         for warning in format.warnings() {
             let _ = writeln!(err, "highwater: --log-format: {warning}");
@@ -225,7 +220,7 @@ impl<'a> Replay<'a> {
 
     fn take(&mut self, read: Read<'_>) -> ControlFlow<Failure> {
         match read {
-            Read::Event(event, place, line) => self.observe(&event, place, line),
+            Read::Event(event, place, line) => self.observe(event, place, line),
             Read::Refused(refused, place, line) => self.refuse(refused.cause(), &refused, place, line),
             Read::Failed(error) => {
                 self.failed = true;
@@ -354,7 +349,8 @@ fn rejects_failed(args: &ReplayArgs, error: &io::Error) -> Failure {
 }
 
 fn human(out: &mut dyn Write, transition: &Transition, plan: &Plan) -> io::Result<()> {
-    let (red, green, plain) = if terminal::colour_stdout() { ("\x1b[31m", "\x1b[32m", "\x1b[0m") } else { ("", "", "") };
+    let (red, green, plain) =
+        if terminal::colour_stdout() { ("\x1b[31m", "\x1b[32m", "\x1b[0m") } else { ("", "", "") };
     let colour = if transition.to == crate::engine::Verdict::Violation { red } else { green };
     let summary = crate::engine::wording::summary(transition, plan);
     writeln!(out, "{}  {colour}{:<9}{plain}  {}", transition.end, transition.to.name(), printable(&summary))

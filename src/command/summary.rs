@@ -49,7 +49,9 @@ pub fn render(plan: &Plan, evaluator: &Evaluator, totals: &Totals) -> String {
     }
     let drawn = (0..plan.thresholds.len()).any(|i| !evaluator.report(i).1.cells.is_empty());
     if drawn {
-        text.push_str("in a sparkline ▁ to ▄ are below the limit, ▅ to █ above it; each column is the worst of its time\n");
+        text.push_str(
+            "in a sparkline ▁ to ▄ are below the limit, ▅ to █ above it; each column is the worst of its time\n",
+        );
     }
     inputs(&mut text, totals);
     late(&mut text, plan, evaluator);
@@ -81,7 +83,8 @@ pub fn warnings(plan: &Plan, evaluator: &Evaluator, totals: &Totals) -> Vec<Stri
         if refusals.groups > 0 {
             let most = plan.limits.groups;
             let count = refusals.groups;
-            warnings.push(format!("{count} events were left out of {id}: above {most} groups (`:limits {{:groups N}}`)"));
+            warnings
+                .push(format!("{count} events were left out of {id}: above {most} groups (`:limits {{:groups N}}`)"));
         }
         if refusals.windows > 0 {
             let most = plan.limits.open_windows;
@@ -132,7 +135,8 @@ fn block(text: &mut String, threshold: &Threshold, account: &Account, (groups, v
         let _ = writeln!(text, "  {line}");
     }
     if let Some(worst) = &account.worst {
-        let value = worst.measured.value.map_or("not known".to_string(), |value| wording::shown(threshold, value.to_f64()));
+        let value =
+            worst.measured.value.map_or("not known".to_string(), |value| wording::shown(threshold, value.to_f64()));
         let start = Timestamp::MIN.plus(worst.start.saturating_sub(Timestamp::MIN.micros()));
         let _ = writeln!(text, "  worst window {start}: {value} ({} events)", count(worst.measured.count));
     }

@@ -1,7 +1,8 @@
 //! What people paste from articles, and habits of other languages: reported by name, read as it was meant.
 
+use super::frame::Opener;
 use super::glyph::{self, Look, Quotes};
-use super::read::{Opener, Reader};
+use super::read::Reader;
 use super::{Form, Kind, Span, atom, catalogue};
 
 /// What the reader remembers of foreign things, to report it once and to search for it once.
@@ -157,7 +158,7 @@ impl Reader<'_> {
     pub(super) fn is_foreign_habit(&mut self, token: &str) -> bool {
         match token.as_bytes() {
             [b':', ..] => self.is_json_colon(token),
-            [b'=', rest @ ..] if matches!(rest, [] | [b'>']) => self.is_arrow(token),
+            b"=" | b"=>" => self.is_arrow(token),
             [b'/', b'/', ..] => {
                 let start = self.at;
                 self.skip_line();

@@ -36,6 +36,7 @@ pub enum Kind {
     Map(Vec<(Form, Form)>),
     /// `#re "x"` is `Tagged("re", "x")`. The tag has no `#`.
     Tagged(Box<str>, Box<Form>),
-    /// What could not be read. It has been reported already: pass over it in silence.
+    /// What could not be read. It has been reported already: pass over it in silence. A collection that holds it
+    /// may lack more than is seen: a map with a broken key is not to be blamed for what is missing in it.
     Broken,
 }

@@ -1,6 +1,7 @@
 //! The second try: where a bracket is missing, indentation tells which.
 
-use super::read::{Frame, Opener, Reader};
+use super::frame::{Frame, Opener};
+use super::read::Reader;
 
 /// The line that is being read.
 #[derive(Default)]

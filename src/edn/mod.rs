@@ -9,6 +9,7 @@ mod atom;
 mod catalogue;
 mod equal;
 mod foreign;
+mod frame;
 mod glyph;
 mod indentation;
 mod machine;

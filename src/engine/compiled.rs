@@ -48,6 +48,10 @@ pub struct Job {
     pub single: bool,
     /// Whether the service is a part of the group.
     pub service_in_group: bool,
+    /// Whether the threshold has a `:where`.
+    pub filtered: bool,
+    /// The limits that values are counted against.
+    pub limits: Box<[f64]>,
 }
 
 /// What a job takes from an event.
@@ -162,6 +166,8 @@ impl Compiled {
                 read,
                 single: threshold.has_one_group(),
                 service_in_group,
+                filtered: threshold.filter.is_some(),
+                limits: self.limits[i].clone(),
             });
         }
         agenda

@@ -173,7 +173,7 @@ impl Evaluator {
     }
 
     fn align(&self, lane: &mut Lane) {
-        for (track, position) in lane.tracks.iter_mut().zip(&self.positions) {
+        for (track, position) in lane.counting.tracks.iter_mut().zip(&self.positions) {
             track.open = position.open;
             track.started = position.started;
         }
@@ -226,14 +226,14 @@ impl Evaluator {
         let shape = compiled.shapes[shape_index];
         for lane in lanes {
             let position = &mut self.positions[shape_index];
-            let track = &mut lane.tracks[shape_index];
+            let track = &mut lane.counting.tracks[shape_index];
             if !position.started && track.least != i64::MAX {
                 let first = shape.first_window_with(shape.pane_at(track.least)).max(position.open);
                 position.first = Some(position.first.map_or(first, |known| known.min(first)));
                 track.least = i64::MAX;
             }
             for threshold in &compiled.members[shape_index] {
-                let counts = std::mem::take(&mut lane.counts[*threshold]);
+                let counts = std::mem::take(&mut lane.counting.counts[*threshold]);
                 self.take(*threshold, counts, lane);
             }
         }
@@ -267,12 +267,12 @@ impl Evaluator {
     ) {
         let limits = self.compiled.plan.limits;
         let subjects = &mut self.subjects[threshold];
-        lane.panes -= panes.len();
+        lane.counting.panes -= panes.len();
         let is_full = subjects.groups.len() >= limits.groups && !subjects.groups.contains_key(&key);
         if is_full {
             for mut pane in panes {
                 subjects.refusals.groups += pane.tally.total.max(1);
-                pane.sketch.release(&mut lane.budget);
+                pane.sketch.release(&mut lane.counting.budget);
             }
             return;
         }
@@ -282,10 +282,10 @@ impl Evaluator {
         for mut pane in panes {
             if self.panes >= limits.open_windows && !group.has_pane(pane.index) {
                 subjects.refusals.windows += pane.tally.total.max(1);
-                pane.sketch.release(&mut lane.budget);
+                pane.sketch.release(&mut lane.counting.budget);
                 continue;
             }
-            pane.sketch.move_budget(&mut lane.budget, &mut self.budget);
+            pane.sketch.move_budget(&mut lane.counting.budget, &mut self.budget);
             if !group.absorb(pane, &mut self.budget) {
                 self.panes += 1;
             }

@@ -4,7 +4,14 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::{Event, Value};
-use crate::plan::{Comparator, Expression, Number, Operation};
+use crate::plan::{Comparator, Expression, Number, Operation, Threshold};
+
+impl Threshold {
+    /// Whether `:where` is true of `event`, or absent.
+    pub fn accepts(&self, event: &Event<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.accepts(event))
+    }
+}
 
 impl Expression {
     /// Whether the expression is true of `event`: neither nil nor false.

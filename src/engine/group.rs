@@ -208,7 +208,9 @@ impl Group {
 /// What is shown of the window that is summed up.
 fn measure(threshold: &Threshold, panes: &VecDeque<Pane>, inside: usize, sum: &Tally, budget: &mut Budget) -> Measured {
     match threshold.measure {
-        Measure::Count { .. } => Measured { value: Number::from_f64(sum.matched as f64), count: sum.total, matched: sum.matched },
+        Measure::Count { .. } => {
+            Measured { value: Number::from_f64(sum.matched as f64), count: sum.total, matched: sum.matched }
+        }
         Measure::Percentage { .. } => {
             let share = (sum.total > 0).then(|| sum.matched as f64 / sum.total as f64);
             let value = share.and_then(Number::from_f64);

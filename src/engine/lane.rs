@@ -22,23 +22,37 @@ const SERVICES: usize = 65_536;
 /// must be given every lane.
 #[derive(Debug)]
 pub struct Lane {
-    pub(super) compiled: Arc<Compiled>,
-    pub(super) tracks: Vec<Track>,
-    pub(super) counts: Vec<Counts>,
-    pub(super) budget: Budget,
-    pub(super) panes: usize,
+    compiled: Arc<Compiled>,
+    reading: Reading,
+    pub(super) counting: Counting,
     /// The least time of all events since the start, in microseconds.
     pub(super) least: i64,
     /// Whether the first window of some shape may still move.
     pub(super) unstarted: bool,
+}
+
+/// What was counted, and where in the windows that is.
+#[derive(Debug)]
+pub(super) struct Counting {
+    pub tracks: Vec<Track>,
+    pub counts: Vec<Counts>,
+    pub budget: Budget,
+    pub panes: usize,
+    key: Vec<u8>,
+}
+
+/// What of an event is read once for all thresholds.
+#[derive(Debug)]
+struct Reading {
     classifiers: Vec<Classifier>,
     /// Services that the plan does not name.
     services: HashMap<Box<[u8]>, Arc<Agenda>>,
     last_service: Vec<u8>,
     last_agenda: Option<Arc<Agenda>>,
+    /// For each class of the agenda the bits of the patterns that match, if the field is there.
     classes: Vec<Option<u64>>,
-    numbers: Vec<Reading>,
-    key: Vec<u8>,
+    /// For each number of the agenda.
+    numbers: Vec<Metric>,
 }
 
 /// Where a lane is in the windows of one shape.
@@ -101,7 +115,7 @@ impl Refusals {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Reading {
+enum Metric {
     Absent,
     NoNumber,
     Number(Number),
@@ -113,19 +127,23 @@ impl Lane {
         let track = Track { open: i64::MIN, started: false, least: i64::MAX, pane: 0, start: 0, end: 0 };
         let limit = compiled.plan.limits.sketch_bytes / 2;
         Lane {
-            tracks: vec![track; compiled.shapes.len()],
-            counts: compiled.plan.thresholds.iter().map(|_| Counts::default()).collect(),
-            budget: Budget { limit, used: 0 },
-            panes: 0,
+            counting: Counting {
+                tracks: vec![track; compiled.shapes.len()],
+                counts: compiled.plan.thresholds.iter().map(|_| Counts::default()).collect(),
+                budget: Budget { limit, used: 0 },
+                panes: 0,
+                key: Vec::new(),
+            },
+            reading: Reading {
+                classifiers: compiled.patterns.iter().map(|patterns| Classifier::new(Arc::clone(patterns))).collect(),
+                services: HashMap::new(),
+                last_service: Vec::new(),
+                last_agenda: None,
+                classes: Vec::new(),
+                numbers: Vec::new(),
+            },
             least: i64::MAX,
             unstarted: true,
-            classifiers: compiled.patterns.iter().map(|patterns| Classifier::new(Arc::clone(patterns))).collect(),
-            services: HashMap::new(),
-            last_service: Vec::new(),
-            last_agenda: None,
-            classes: Vec::new(),
-            numbers: Vec::new(),
-            key: Vec::new(),
             compiled: Arc::clone(compiled),
         }
     }
@@ -134,22 +152,33 @@ impl Lane {
     pub fn observe(&mut self, event: &Event<'_>) {
         let time = event.time.micros();
         self.note_time(time);
-        let Some(agenda) = self.find_agenda(&event.service) else { return };
-        self.classes.clear();
-        for (field, patterns) in &agenda.classes {
-            let class = self.classifiers[*patterns].classify(&event.field(field));
-            self.classes.push(class);
-        }
-        self.numbers.clear();
-        for field in &agenda.numbers {
-            self.numbers.push(read_number(&event.field(field)));
-        }
-        let compiled = Arc::clone(&self.compiled);
+        self.reading.turn_to(&self.compiled, &event.service);
+        let Reading { classifiers, last_agenda: Some(agenda), classes, numbers, .. } = &mut self.reading else {
+            return;
+        };
+        classes.clear();
+        classes.extend(agenda.classes.iter().map(|(field, patterns)| {
+            let value = event.field(field);
+            classifiers[*patterns].classify(&value)
+        }));
+        numbers.clear();
+        numbers.extend(agenda.numbers.iter().map(|field| read_number(&event.field(field))));
         for job in &agenda.jobs {
-            let threshold = &compiled.plan.thresholds[job.threshold];
-            if threshold.filter.as_ref().is_none_or(|filter| filter.accepts(event)) {
-                self.count(&compiled, threshold, job, event, time);
+            if job.filtered && !self.compiled.plan.thresholds[job.threshold].accepts(event) {
+                continue;
             }
+            let counted = match job.read {
+                Read::Class(class, bit) => match classes[class] {
+                    Some(bits) => Counted::Event(bits & bit != 0),
+                    None => Counted::Nothing,
+                },
+                Read::Number(number) => match numbers[number] {
+                    Metric::Number(number) => Counted::Value(number),
+                    Metric::NoNumber => Counted::NoNumber,
+                    Metric::Absent => Counted::Nothing,
+                },
+            };
+            self.counting.count(&self.compiled, job, event, counted);
         }
     }
 
@@ -158,47 +187,58 @@ impl Lane {
         if !self.unstarted {
             return;
         }
-        for (track, shape) in self.tracks.iter_mut().zip(&self.compiled.shapes) {
+        for (track, shape) in self.counting.tracks.iter_mut().zip(&self.compiled.shapes) {
             if !track.started && time < track.least && shape.pane_at(time) >= track.open {
                 track.least = time;
             }
         }
     }
+}
 
-    fn find_agenda(&mut self, service: &Value<'_>) -> Option<Arc<Agenda>> {
-        let mut written = Vec::new();
+impl Reading {
+    /// Makes `last_agenda` that of the service; none if no threshold reads it.
+    fn turn_to(&mut self, compiled: &Compiled, service: &Value<'_>) {
+        let written: Vec<u8>;
         let name: &[u8] = match service {
-            Value::Nil => return None,
+            Value::Nil => {
+                self.last_agenda = None;
+                return;
+            }
             Value::Text(text) => text,
             other => {
-                other.write_text(&mut written);
+                let mut text = Vec::new();
+                other.write_text(&mut text);
+                written = text;
                 &written
             }
         };
         if self.last_agenda.is_some() && name == self.last_service {
-            return self.last_agenda.clone();
+            return;
         }
-        let agenda = if let Some(agenda) = self.compiled.exact.get(name) {
-            Arc::clone(agenda)
-        } else if self.compiled.matching.is_empty() {
-            return None;
-        } else if let Some(agenda) = self.services.get(name) {
-            Arc::clone(agenda)
-        } else {
-            if self.services.len() >= SERVICES {
-                self.services.clear();
-            }
-            let agenda = Arc::new(self.compiled.agenda_for(name));
-            self.services.insert(name.into(), Arc::clone(&agenda));
-            agenda
-        };
+        self.last_agenda = self.find(compiled, name);
         self.last_service.clear();
         self.last_service.extend_from_slice(name);
-        self.last_agenda = Some(Arc::clone(&agenda));
-        Some(agenda)
     }
 
-    fn count(&mut self, compiled: &Compiled, threshold: &Threshold, job: &Job, event: &Event<'_>, time: i64) {
+    fn find(&mut self, compiled: &Compiled, name: &[u8]) -> Option<Arc<Agenda>> {
+        if let Some(agenda) = compiled.exact.get(name).or_else(|| self.services.get(name)) {
+            return Some(Arc::clone(agenda));
+        }
+        if compiled.matching.is_empty() {
+            return None;
+        }
+        if self.services.len() >= SERVICES {
+            self.services.clear();
+        }
+        let agenda = Arc::new(compiled.agenda_for(name));
+        self.services.insert(name.into(), Arc::clone(&agenda));
+        Some(agenda)
+    }
+}
+
+impl Counting {
+    fn count(&mut self, compiled: &Compiled, job: &Job, event: &Event<'_>, counted: Counted) {
+        let time = event.time.micros();
         let shape = compiled.shapes[job.shape];
         let track = &mut self.tracks[job.shape];
         let pane = track.pane_of(shape, time);
@@ -209,29 +249,18 @@ impl Lane {
             counts.refusals.late_by = counts.refusals.late_by.max(closed_since);
             return;
         }
-        let counted = match job.read {
-            Read::Class(class, bit) => self.classes[class].map(|bits| Counted::Event(bits & bit != 0)),
-            Read::Number(number) => match self.numbers[number] {
-                Reading::Number(number) => Some(Counted::Value(number)),
-                Reading::NoNumber => {
-                    counts.refusals.no_number += 1;
-                    None
-                }
-                Reading::Absent => None,
-            },
-        };
-        if job.single && counted.is_none() {
+        if matches!(counted, Counted::NoNumber) {
+            counts.refusals.no_number += 1;
+        }
+        if job.single && matches!(counted, Counted::Nothing | Counted::NoNumber) {
             return;
         }
         let first = shape.first_window_with(pane).max(track.open);
         let limits = &compiled.plan.limits;
         let at = if job.single {
-            if counts.groups.is_empty() {
-                counts.groups.push(Count { first, panes: Vec::new() });
-            }
             0
         } else {
-            encode_key(threshold, job, event, &mut self.key);
+            encode_key(&compiled.plan.thresholds[job.threshold], job, event, &mut self.key);
             match counts.by_key.get(self.key.as_slice()) {
                 Some(at) => *at,
                 None if counts.groups.len() >= limits.groups => {
@@ -240,11 +269,13 @@ impl Lane {
                 }
                 None => {
                     counts.by_key.insert(self.key.as_slice().into(), counts.groups.len());
-                    counts.groups.push(Count { first, panes: Vec::new() });
-                    counts.groups.len() - 1
+                    counts.groups.len()
                 }
             }
         };
+        if at == counts.groups.len() {
+            counts.groups.push(Count { first, panes: Vec::new() });
+        }
         let group = &mut counts.groups[at];
         group.first = group.first.min(first);
         let at = match pane::find(&group.panes, pane) {
@@ -255,7 +286,7 @@ impl Lane {
             }
             Err(at) => {
                 self.panes += 1;
-                let tally = Tally::new(compiled.limits[job.threshold].len());
+                let tally = Tally::new(job.limits.len());
                 group.panes.insert(at, Pane { index: pane, last: time, tally, sketch: Sketch::default() });
                 at
             }
@@ -263,19 +294,23 @@ impl Lane {
         let pane = &mut group.panes[at];
         pane.last = pane.last.max(time);
         match counted {
-            Some(Counted::Value(value)) => {
-                pane.tally.count_value(value, &compiled.limits[job.threshold]);
+            Counted::Value(value) => {
+                pane.tally.count_value(value, &job.limits);
                 pane.sketch.record(value, &mut self.budget);
             }
-            Some(Counted::Event(matches)) => pane.tally.count_event(matches),
-            None => {}
+            Counted::Event(matches) => pane.tally.count_event(matches),
+            Counted::Nothing | Counted::NoNumber => {}
         }
     }
 }
 
+/// What one event is to one threshold.
+#[derive(Clone, Copy)]
 enum Counted {
     Value(Number),
     Event(bool),
+    NoNumber,
+    Nothing,
 }
 
 impl Track {
@@ -289,14 +324,11 @@ impl Track {
     }
 }
 
-fn read_number(value: &Value<'_>) -> Reading {
+fn read_number(value: &Value<'_>) -> Metric {
     if value.is_nil() {
-        return Reading::Absent;
+        return Metric::Absent;
     }
-    match value.number() {
-        Some(number) => Reading::Number(number),
-        None => Reading::NoNumber,
-    }
+    value.number().map_or(Metric::NoNumber, Metric::Number)
 }
 
 /// Writes the values that make a group: for each 0 if it is absent, else 1, its length and its text.

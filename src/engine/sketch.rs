@@ -51,6 +51,8 @@ pub struct Tiers {
     zeros: u64,
     /// Sorted by (negative first, then by value): the key is the sign and the tier.
     tiers: Vec<(Key, Histogram<u32>)>,
+    /// Where the tier of the last value is: neighbours are often alike.
+    last: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -155,7 +157,7 @@ impl Sketch {
     fn spread(&mut self, budget: &mut Budget) {
         let Sketch::Few(values) = std::mem::take(self) else { return };
         budget.give_back(values.capacity() * size_of::<Number>());
-        let mut tiers = Box::new(Tiers { zeros: 0, tiers: Vec::new() });
+        let mut tiers = Box::new(Tiers { zeros: 0, tiers: Vec::new(), last: 0 });
         let fits = values.iter().all(|value| tiers.record(value.to_f64(), budget));
         *self = Sketch::Many(tiers);
         if !fits {
@@ -176,7 +178,7 @@ impl Tiers {
         let tier = i16::try_from(exponent.div_euclid(OCTAVES)).expect("an exponent has 11 bits");
         let key = if value < 0.0 { Key::Negative(-tier) } else { Key::Positive(tier) };
         let Some(histogram) = self.tier(key, budget) else { return false };
-        let scaled = magnitude * 2f64.powi(SMALLEST - i32::from(tier) * OCTAVES);
+        let scaled = magnitude * power_of_two(SMALLEST - i32::from(tier) * OCTAVES);
         histogram.saturating_record(scaled as u64);
         true
     }
@@ -190,6 +192,9 @@ impl Tiers {
     }
 
     fn tier(&mut self, key: Key, budget: &mut Budget) -> Option<&mut Histogram<u32>> {
+        if self.tiers.get(self.last).is_some_and(|(last, _)| *last == key) {
+            return Some(&mut self.tiers[self.last].1);
+        }
         let at = match self.tiers.binary_search_by_key(&key, |(key, _)| *key) {
             Ok(at) => at,
             Err(at) => {
@@ -200,6 +205,7 @@ impl Tiers {
                 at
             }
         };
+        self.last = at;
         Some(&mut self.tiers[at].1)
     }
 
@@ -241,7 +247,7 @@ fn in_tier(key: Key, histogram: &Histogram<u32>, rank: u64) -> Option<f64> {
         Key::Positive(tier) => (1.0, tier),
     };
     let middle = (low as f64 + next as f64) / 2.0;
-    Some(sign * middle * 2f64.powi(i32::from(tier) * OCTAVES - SMALLEST))
+    Some(sign * middle * power_of_two(i32::from(tier) * OCTAVES - SMALLEST))
 }
 
 fn new_tier() -> Histogram<u32> {
@@ -253,6 +259,11 @@ fn new_tier() -> Histogram<u32> {
 fn tier_bytes() -> usize {
     const HEAD: usize = 128;
     HEAD + (OCTAVES as usize + 1) * 128 * size_of::<u32>()
+}
+
+/// `2^exponent`; the exponent is that of a double that is not close to 0.
+fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(u64::try_from(1023 + exponent).unwrap_or(0) << 52)
 }
 
 /// As written into a snapshot: for each tier its buckets that are not empty.
@@ -280,7 +291,7 @@ impl<'de> Deserialize<'de> for Tiers {
             tiers.push((key, tier));
         }
         tiers.sort_by_key(|(key, _)| *key);
-        Ok(Tiers { zeros, tiers })
+        Ok(Tiers { zeros, tiers, last: 0 })
     }
 }
 

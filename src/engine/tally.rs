@@ -33,6 +33,13 @@ impl Tally {
     /// Counts one value against the limits that the tally was made for.
     pub fn count_value(&mut self, value: Number, limits: &[f64]) {
         self.total += 1;
+        if let Some(value) = value.exact_f64() {
+            for (split, limit) in self.splits.iter_mut().zip(limits) {
+                split.below += u64::from(value < *limit);
+                split.equal += u64::from(value == *limit);
+            }
+            return;
+        }
         for (split, limit) in self.splits.iter_mut().zip(limits) {
             match value.compare(Number::Float(*limit)) {
                 Ordering::Less => split.below += 1,

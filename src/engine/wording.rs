@@ -33,7 +33,8 @@ pub fn summary(transition: &Transition, plan: &Plan) -> String {
             format!("{subject}: no event for {}, forgotten", length(threshold.policy.forget.micros()))
         }
         Reason::Judged => {
-            let value = transition.measured.value.map_or("not known".to_string(), |value| shown(threshold, value.to_f64()));
+            let value =
+                transition.measured.value.map_or("not known".to_string(), |value| shown(threshold, value.to_f64()));
             let verdict = relation(transition, threshold);
             format!("{subject} is {value}, {verdict} ({within}, {})", evidence(transition, threshold))
         }

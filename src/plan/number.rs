@@ -234,6 +234,15 @@ impl Number {
         }
     }
 
+    /// The double that is this number; None for an integer that no double is.
+    pub fn exact_f64(self) -> Option<f64> {
+        match self {
+            Number::Int(n) if n.unsigned_abs() > 1 << 53 => None,
+            Number::Int(n) => Some(n as f64),
+            Number::Float(x) => Some(x),
+        }
+    }
+
     /// Orders two numbers by value, exactly.
     pub fn compare(self, other: Number) -> Ordering {
         match (self, other) {
@@ -259,9 +268,6 @@ impl fmt::Display for Number {
 fn compare_int_float(a: i64, b: f64) -> Ordering {
     // 2^63 is a double; every double below it and at least -2^63 has a whole part of 64 bits.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if a.unsigned_abs() <= 1 << 53 {
-        return (a as f64).partial_cmp(&b).expect("numbers are finite");
-    }
     if b >= LIMIT {
         return Ordering::Less;
     }

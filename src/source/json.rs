@@ -25,8 +25,18 @@ pub const DEPTH: usize = 64;
 /// # Errors
 /// One for each cause in [`Refused`], but never [`Refused::TooLong`].
 pub fn decode<'a>(line: &'a [u8], wanted: &Wanted, most_attributes: usize) -> Result<Event<'a>, Refused> {
-    let mut scanner = Scanner::new(line);
     let mut event = Event::at(Timestamp::MIN);
+    read(line, wanted, most_attributes, &mut event).map(|()| event)
+}
+
+/// As [`decode`], into an event that carries nothing yet; events are large, and this one is not moved.
+pub(super) fn read<'a>(
+    line: &'a [u8],
+    wanted: &Wanted,
+    most_attributes: usize,
+    event: &mut Event<'a>,
+) -> Result<(), Refused> {
+    let mut scanner = Scanner::new(line);
     let mut time = Err(Refused::NoTime);
     let mut attributes = 0;
     scanner.skip_blanks();
@@ -34,26 +44,29 @@ pub fn decode<'a>(line: &'a [u8], wanted: &Wanted, most_attributes: usize) -> Re
     scanner.skip_blanks();
     if !scanner.eat(b'}') {
         loop {
-            let key = scanner.string("a key in quotes")?;
+            let key = match scanner.plain_string() {
+                Some(key) => Cow::Borrowed(key),
+                None => scanner.string("a key in quotes")?,
+            };
             scanner.skip_blanks();
             scanner.expect(b':', "`:` after a key")?;
             scanner.skip_blanks();
-            match key.as_ref() {
-                b"time" => time = read_time(&mut scanner)?,
-                b"service" => event.service = as_text(scanner.value(DEPTH)?),
-                b"metric" => read_if(wanted.metric, &mut scanner, &mut event.metric)?,
-                b"host" => read_text_if(wanted.host, &mut scanner, &mut event.host)?,
-                b"state" => read_text_if(wanted.state, &mut scanner, &mut event.state)?,
-                b"description" => read_text_if(wanted.description, &mut scanner, &mut event.description)?,
-                b"tags" => read_if(wanted.tags, &mut scanner, &mut event.tags)?,
-                b"ttl" => read_if(wanted.ttl, &mut scanner, &mut event.ttl)?,
-                _ => {
-                    attributes += 1;
-                    if wanted.attribute(&key) {
-                        let value = scanner.value(DEPTH)?;
-                        set(&mut event.attributes, key, value);
-                    } else {
-                        scanner.skip(DEPTH)?;
+            let slot = slot(&key, wanted);
+            attributes += usize::from(matches!(slot, Slot::Attribute | Slot::UnreadAttribute));
+            match slot {
+                Slot::Time => time = read_time(&mut scanner)?,
+                Slot::Unread | Slot::UnreadAttribute => scanner.skip(DEPTH)?,
+                read => {
+                    let value = scanner.value(DEPTH)?;
+                    match read {
+                        Slot::Service => event.service = as_text(value),
+                        Slot::Host => event.host = as_text(value),
+                        Slot::State => event.state = as_text(value),
+                        Slot::Description => event.description = as_text(value),
+                        Slot::Metric => event.metric = value,
+                        Slot::Tags => event.tags = value,
+                        Slot::Ttl => event.ttl = value,
+                        _ => set(&mut event.attributes, key, value),
                     }
                 }
             }
@@ -72,11 +85,50 @@ pub fn decode<'a>(line: &'a [u8], wanted: &Wanted, most_attributes: usize) -> Re
         return Err(Refused::TooManyAttributes { limit: most_attributes });
     }
     event.time = time?;
-    Ok(event)
+    Ok(())
+}
+
+/// Where a value goes.
+#[derive(Clone, Copy)]
+enum Slot {
+    Time,
+    Service,
+    Host,
+    State,
+    Description,
+    Metric,
+    Tags,
+    Ttl,
+    Attribute,
+    UnreadAttribute,
+    Unread,
+}
+
+#[inline]
+fn slot(key: &[u8], wanted: &Wanted) -> Slot {
+    let (slot, is_wanted) = match key {
+        b"time" => (Slot::Time, true),
+        b"service" => (Slot::Service, true),
+        b"metric" => (Slot::Metric, wanted.metric),
+        b"host" => (Slot::Host, wanted.host),
+        b"state" => (Slot::State, wanted.state),
+        b"description" => (Slot::Description, wanted.description),
+        b"tags" => (Slot::Tags, wanted.tags),
+        b"ttl" => (Slot::Ttl, wanted.ttl),
+        name if wanted.attribute(name) => (Slot::Attribute, true),
+        _ => (Slot::UnreadAttribute, true),
+    };
+    if is_wanted { slot } else { Slot::Unread }
 }
 
 /// The outer result is the line's, the inner one the time's: a later `time` may replace it.
 fn read_time(scanner: &mut Scanner<'_>) -> Result<Result<Timestamp, Refused>, Refused> {
+    let start = scanner.place();
+    if let Some((digits, places)) = scanner.plain_number() {
+        return Ok(
+            time::seconds_divided(digits, places).ok_or_else(|| Refused::TimeOutOfRange(lossy(scanner.since(start))))
+        );
+    }
     if let Some(number) = scanner.number_text() {
         return Ok(time::seconds(number).ok_or_else(|| Refused::TimeOutOfRange(lossy(number))));
     }
@@ -107,25 +159,8 @@ pub(super) fn lossy(text: &[u8]) -> Box<str> {
     format!("{}{ellipsis}", String::from_utf8_lossy(short)).into()
 }
 
-fn read_if<'a>(wanted: bool, scanner: &mut Scanner<'a>, into: &mut Value<'a>) -> Result<(), Refused> {
-    if wanted {
-        *into = scanner.value(DEPTH)?;
-        Ok(())
-    } else {
-        scanner.skip(DEPTH)
-    }
-}
-
-fn read_text_if<'a>(wanted: bool, scanner: &mut Scanner<'a>, into: &mut Value<'a>) -> Result<(), Refused> {
-    if wanted {
-        *into = as_text(scanner.value(DEPTH)?);
-        Ok(())
-    } else {
-        scanner.skip(DEPTH)
-    }
-}
-
 /// The value of a field that holds text: numbers and booleans become their text.
+#[inline]
 pub(super) fn as_text(value: Value<'_>) -> Value<'_> {
     match value {
         Value::Number(_) | Value::Bool(_) => {
@@ -138,8 +173,11 @@ pub(super) fn as_text(value: Value<'_>) -> Value<'_> {
 }
 
 /// The last of several equal names counts; nil is absent.
+#[inline]
 pub(super) fn set<'a>(attributes: &mut Vec<(Cow<'a, [u8]>, Value<'a>)>, name: Cow<'a, [u8]>, value: Value<'a>) {
-    if let Some(at) = attributes.iter().position(|(known, _)| *known == name) {
+    if !attributes.is_empty()
+        && let Some(at) = attributes.iter().position(|(known, _)| *known == name)
+    {
         attributes.remove(at);
     }
     if !value.is_nil() {

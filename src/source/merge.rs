@@ -1,5 +1,6 @@
 //! Several inputs, merged by time.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
@@ -10,7 +11,7 @@ use super::detect::{Kind, detect};
 use super::input::{self, Counter, InputError, Line, Lines};
 use super::log::{LogDecoder, LogFormat};
 use super::{Refused, Wanted, edn, json};
-use crate::engine::Event;
+use crate::engine::{Event, Value};
 use crate::plan::{Limits, Timestamp};
 
 /// How inputs are read.
@@ -28,7 +29,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub enum Read<'a> {
     /// With the line it was read from.
-    Event(Event<'a>, Place<'a>, &'a [u8]),
+    Event(&'a Event<'a>, Place<'a>, &'a [u8]),
     /// A line that gives no event, as it stands in the input; of one that is too long, its beginning.
     Refused(Refused, Place<'a>, &'a [u8]),
     /// An input that ends too early; the others go on.
@@ -95,10 +96,19 @@ impl Decoder {
     /// Reads one line, without its end.
     #[inline]
     pub fn decode<'a>(&'a self, line: &'a [u8]) -> Result<Event<'a>, Refused> {
+        let mut event = Event::at(Timestamp::MIN);
+        self.read(line, &mut event).map(|()| event)
+    }
+
+    /// As [`Decoder::decode`], into an event that carries nothing yet; events are large, and this one is not moved.
+    #[inline]
+    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>) -> Result<(), Refused> {
         match self {
-            Decoder::Json { wanted, most_attributes } => json::decode(line, wanted, *most_attributes),
-            Decoder::Edn { wanted, most_attributes } => edn::decode(line, wanted, *most_attributes),
-            Decoder::Log(log) => log.decode(line),
+            Decoder::Json { wanted, most_attributes } => json::read(line, wanted, *most_attributes, event),
+            Decoder::Edn { wanted, most_attributes } => {
+                edn::decode(line, wanted, *most_attributes).map(|read| *event = read)
+            }
+            Decoder::Log(log) => log.read(line, event),
         }
     }
 }
@@ -226,6 +236,7 @@ impl Input {
                 }
             },
         };
+        let mut spare = Attributes::new();
         loop {
             if !std::mem::take(&mut waiting) {
                 match lines.advance() {
@@ -245,20 +256,31 @@ impl Input {
                     continue;
                 }
             };
-            match self.decoder.decode(line) {
-                Err(refused) => f(Read::Refused(refused, place, line))?,
-                Ok(event) => {
-                    if let Some((time, first)) = until
-                        && (event.time > time || (event.time == time && first))
-                    {
-                        let time = event.time;
-                        drop(event);
-                        self.state = State::Waiting(lines);
-                        return ControlFlow::Continue(Some(time));
-                    }
-                    f(Read::Event(event, place, line))?;
-                }
+            let mut event = Event::at(Timestamp::MIN);
+            event.attributes = emptied(spare);
+            let read = self.decoder.read(line, &mut event);
+            if let Err(refused) = read {
+                spare = emptied(event.attributes);
+                f(Read::Refused(refused, place, line))?;
+                continue;
             }
+            if let Some((time, first)) = until
+                && (event.time > time || (event.time == time && first))
+            {
+                let time = event.time;
+                self.state = State::Waiting(lines);
+                return ControlFlow::Continue(Some(time));
+            }
+            f(Read::Event(&event, place, line))?;
+            spare = emptied(event.attributes);
         }
     }
+}
+
+type Attributes<'a> = Vec<(Cow<'a, [u8]>, Value<'a>)>;
+
+/// The same memory for the attributes of another event: collecting an iterator into what it came from does not allocate.
+fn emptied<'b>(mut attributes: Attributes<'_>) -> Attributes<'b> {
+    attributes.clear();
+    attributes.into_iter().map(|_| unreachable!("it was cleared")).collect()
 }

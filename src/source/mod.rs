@@ -5,6 +5,7 @@ pub mod input;
 pub mod json;
 pub mod log;
 
+mod bytes;
 mod detect;
 mod merge;
 mod refused;

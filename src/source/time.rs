@@ -5,11 +5,29 @@ use crate::plan::{Number, Timestamp};
 /// Reads seconds since 1970, a JSON number; what is finer than a microsecond is cut off towards the past.
 pub fn seconds(text: &[u8]) -> Option<Timestamp> {
     match plain_decimal(text) {
-        Some((digits, places @ 0..=6)) => {
-            Timestamp::from_micros(i64::try_from(digits).ok()?.checked_mul(POWERS[6 - places])?)
-        }
-        _ => Timestamp::from_seconds_text(at_most_nine_places(text)),
+        Some((digits, places)) => seconds_divided(digits, places),
+        None => Timestamp::from_seconds_text(at_most_nine_places(text)),
     }
+}
+
+/// `digits / 10^places` seconds since 1970, cut off at a microsecond. Neither is below 0, and there are 18 digits at most.
+#[inline]
+pub fn seconds_divided(digits: i64, places: usize) -> Option<Timestamp> {
+    Timestamp::from_micros(match places {
+        0..=6 => digits.checked_mul(POWERS[6 - places])?,
+        _ => digits / POWERS.get(places - 6)?,
+    })
+}
+
+/// `digits / 10^places`: without places an exact integer, else the nearest double if that is simple.
+#[inline]
+pub fn divided(digits: i64, places: usize) -> Option<Number> {
+    if places == 0 {
+        return Some(Number::Int(digits));
+    }
+    let divisor = *POWERS.get(places)?;
+    // Both are doubles without loss, so that the quotient is the nearest one.
+    (digits < 1 << 53 && divisor < 1 << 53).then(|| Number::Float(digits as f64 / divisor as f64))
 }
 
 /// Without the digits that a decimal could not hold and a microsecond does not need.
@@ -65,7 +83,6 @@ pub fn scaled(text: &[u8], shift: i32) -> Option<Number> {
         && let Ok(places) = i32::try_from(places)
     {
         let power = |n: i32| usize::try_from(n).ok().and_then(|n| POWERS.get(n).copied());
-        let digits = i64::try_from(digits).ok()?;
         if shift >= places {
             if let Some(whole) = power(shift - places).and_then(|power| digits.checked_mul(power)) {
                 return Some(Number::Int(whole));
@@ -91,15 +108,15 @@ pub fn scaled(text: &[u8], shift: i32) -> Option<Number> {
 
 /// The digits of `123.45` as a number, and how many of them stand after the point; at most 18 digits, no sign.
 #[inline]
-fn plain_decimal(text: &[u8]) -> Option<(u64, usize)> {
-    let mut digits = 0u64;
+fn plain_decimal(text: &[u8]) -> Option<(i64, usize)> {
+    let mut digits = 0i64;
     let mut point = None;
     if text.len() > 19 {
         return None;
     }
     for (at, byte) in text.iter().enumerate() {
         match byte {
-            b'0'..=b'9' => digits = digits * 10 + u64::from(byte - b'0'),
+            b'0'..=b'9' => digits = digits * 10 + i64::from(byte - b'0'),
             b'.' if point.is_none() && at > 0 => point = Some(at),
             _ => return None,
         }

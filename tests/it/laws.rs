@@ -21,15 +21,16 @@ struct Happened {
 }
 
 fn history(length: usize) -> impl Strategy<Value = Vec<Happened>> {
-    let one = (0..400_000i64, 0..3u8, 0..4u8, prop::option::weighted(0.9, -5..200i32), prop::option::weighted(0.8, 0..5u16))
-        .prop_map(|(at, service, host, metric, status)| Happened {
-            // Silences between bursts, on a grid of half seconds so that edges are hit.
-            at: (at / 1000 % 100) * 500_000 + (at / 100_000) * 400_000_000,
-            service,
-            host,
-            metric,
-            status: status.map(|class| class * 100 + 100),
-        });
+    let one =
+        (0..400_000i64, 0..3u8, 0..4u8, prop::option::weighted(0.9, -5..200i32), prop::option::weighted(0.8, 0..5u16))
+            .prop_map(|(at, service, host, metric, status)| Happened {
+                // Silences between bursts, on a grid of half seconds so that edges are hit.
+                at: (at / 1000 % 100) * 500_000 + (at / 100_000) * 400_000_000,
+                service,
+                host,
+                metric,
+                status: status.map(|class| class * 100 + 100),
+            });
     prop::collection::vec(one, 0..length).prop_map(|mut events| {
         events.sort_by_key(|event| event.at);
         events
@@ -39,7 +40,12 @@ fn history(length: usize) -> impl Strategy<Value = Vec<Happened>> {
 fn checks() -> impl Strategy<Value = String> {
     let option = |text: &'static str| prop::option::weighted(0.3, Just(text)).prop_map(Option::unwrap_or_default);
     let window = prop::sample::select(vec![
-        ":interval 10", ":interval 10 :every 2", ":interval 60 :every 20", ":interval 0.5", ":interval 30", ":interval 7",
+        ":interval 10",
+        ":interval 10 :every 2",
+        ":interval 60 :every 20",
+        ":interval 0.5",
+        ":interval 30",
+        ":interval 7",
     ]);
     let common = (
         window,
@@ -50,12 +56,18 @@ fn checks() -> impl Strategy<Value = String> {
         option(":forget 120"),
         option(":where (not= host \"h1\")"),
     );
-    let percentile = (prop::sample::select(vec!["0.5", "0.99", "1", "0.07"]), prop::sample::select(vec![
-        ":<= 100", ":< 50", ":> 10", ":>= 10 :<= 150", ":not= 100", ":= 100",
-    ]), option(":rank :riemann"));
+    let percentile = (
+        prop::sample::select(vec!["0.5", "0.99", "1", "0.07"]),
+        prop::sample::select(vec![":<= 100", ":< 50", ":> 10", ":>= 10 :<= 150", ":not= 100", ":= 100"]),
+        option(":rank :riemann"),
+    );
     let histogram = prop::sample::select(vec![
-        ("^2", ":>= 0.5 :type :percentage"), ("^5", ":<= 0.1 :type :percentage"), (".*", ":> 0 :type :count"),
-        ("^[45]", ":<= 1 :type :count"), ("3", ":= 2 :type :count"), ("^1", ":not= 1 :type :count"),
+        ("^2", ":>= 0.5 :type :percentage"),
+        ("^5", ":<= 0.1 :type :percentage"),
+        (".*", ":> 0 :type :count"),
+        ("^[45]", ":<= 1 :type :count"),
+        ("3", ":= 2 :type :count"),
+        ("^1", ":not= 1 :type :count"),
     ]);
     let service = prop::sample::select(vec!["\"s0\"", "\"s1\"", "#re \"^s\""]);
     (prop::collection::vec((common, percentile, histogram, service, any::<bool>()), 1..5)).prop_map(|checks| {

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use crate::engine::Value;
 use crate::plan::Number;
 use crate::source::Refused;
+use crate::source::bytes::quote_or_backslash;
 use crate::source::json::DEPTH;
+use crate::source::time;
 
 /// A place in a line of JSON.
 pub struct Scanner<'a> {
@@ -16,6 +18,15 @@ pub struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     pub fn new(text: &'a [u8]) -> Scanner<'a> {
         Scanner { text, at: 0 }
+    }
+
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
+    /// The text from an earlier place to this one.
+    pub fn since(&self, place: usize) -> &'a [u8] {
+        &self.text[place..self.at]
     }
 
     #[inline]
@@ -45,8 +56,16 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A string; borrowed unless it holds a backslash.
+    /// A string without a backslash; None, and no step further, if none begins here.
     #[inline]
+    pub fn plain_string(&mut self) -> Option<&'a [u8]> {
+        let rest = self.text.get(self.at..)?.strip_prefix(b"\"")?;
+        let end = quote_or_backslash(rest).filter(|end| rest[*end] == b'"')?;
+        self.at += end + 2;
+        Some(&rest[..end])
+    }
+
+    /// A string; borrowed unless it holds a backslash.
     pub fn string(&mut self, expected: &'static str) -> Result<Cow<'a, [u8]>, Refused> {
         self.expect(b'"', expected)?;
         let rest = &self.text[self.at..];
@@ -124,15 +143,24 @@ impl<'a> Scanner<'a> {
     /// A value with at most `depth` brackets open at a time.
     #[inline]
     pub fn value(&mut self, depth: usize) -> Result<Value<'a>, Refused> {
+        if let Some(string) = self.plain_string() {
+            return Ok(Value::bytes(string));
+        }
+        let start = self.at;
+        if let Some((digits, places)) = self.plain_number() {
+            if let Some(number) = time::divided(digits, places) {
+                return Ok(Value::Number(number));
+            }
+            self.at = start;
+        }
+        self.other_value(depth)
+    }
+
+    #[inline(never)]
+    fn other_value(&mut self, depth: usize) -> Result<Value<'a>, Refused> {
         match self.text.get(self.at) {
             Some(b'"') => self.string("a string").map(Value::Text),
             Some(b'0'..=b'9' | b'-') => self.number(),
-            _ => self.other_value(depth),
-        }
-    }
-
-    fn other_value(&mut self, depth: usize) -> Result<Value<'a>, Refused> {
-        match self.text.get(self.at) {
             Some(b'[') => self.list(depth),
             Some(b'{') => {
                 let start = self.at;
@@ -188,6 +216,35 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The digits of `123.45` as a number, and how many of them stand after the point.
+    ///
+    /// None, and no step further, for what has a sign, an exponent, more than 18 digits, or is no number.
+    #[inline]
+    pub fn plain_number(&mut self) -> Option<(i64, usize)> {
+        let rest = &self.text[self.at..];
+        let mut digits = 0i64;
+        let mut point = None;
+        let mut end = 0;
+        loop {
+            match rest.get(end) {
+                // Wraps only for numbers that are too long, which are refused below.
+                Some(byte @ b'0'..=b'9') => digits = digits.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')),
+                Some(b'.') if point.is_none() => point = Some(end),
+                Some(b'e' | b'E') => return None,
+                _ => break,
+            }
+            end += 1;
+        }
+        let whole = point.unwrap_or(end);
+        let places = point.map_or(0, |point| end - point - 1);
+        let is_number = whole > 0 && (whole == 1 || rest[0] != b'0') && (point.is_none() || places > 0);
+        if !is_number || whole + places > 18 {
+            return None;
+        }
+        self.at += end;
+        Some((digits, places))
+    }
+
     /// The text of the number that begins here; None, and no step further, if none does.
     #[inline]
     pub fn number_text(&mut self) -> Option<&'a [u8]> {
@@ -221,6 +278,9 @@ impl<'a> Scanner<'a> {
     /// Steps over a value, as strict as [`Scanner::value`].
     #[inline]
     pub fn skip(&mut self, depth: usize) -> Result<(), Refused> {
+        if self.plain_string().is_some() || self.plain_number().is_some() {
+            return Ok(());
+        }
         match self.text.get(self.at) {
             Some(b'"') => self.string("a string").map(drop),
             Some(b'0'..=b'9' | b'-') => self.number_text().map(drop).map_or_else(|| self.word().map(drop), Ok),
@@ -256,26 +316,6 @@ impl<'a> Scanner<'a> {
         }
         self.expect(close, if close == b'}' { "`,` or `}`" } else { "`,` or `]`" })
     }
-}
-
-/// Where the first quote or backslash stands. Eight bytes at a time, as most strings of events are short.
-#[inline]
-fn quote_or_backslash(text: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut at = 0;
-    while let Some(word) = text[at..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*word);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        // The highest bit of each byte that is zero; those above the lowest such byte may be wrong, and do not matter.
-        let zero = ((quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash)) & HIGH;
-        if zero != 0 {
-            return Some(at + zero.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    text[at..].iter().position(|byte| matches!(byte, b'"' | b'\\')).map(|found| at + found)
 }
 
 /// JSON text without the blanks outside of its strings.

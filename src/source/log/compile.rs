@@ -1,6 +1,7 @@
 //! Text and variables → steps of a scanner; what cannot be told apart is found here.
 
 use super::escape::Escape;
+use crate::source::bytes::Literal;
 
 /// A part of a format as written.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +108,7 @@ pub struct Step {
     pub variable: Variable,
     pub find: Find,
     /// What stands behind the variable.
-    pub literal: Vec<u8>,
+    pub literal: Literal,
     /// Whether the literal belongs to the next variable: a path's first slash.
     pub peeks: bool,
     /// What the variable behind the literal looks like, where that can be checked.
@@ -220,13 +221,13 @@ fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Es
     let next = next
         .map(|next| next.content)
         .filter(|content| matches!(content, Content::CommonLogFormat | Content::Status | Content::Number));
-    Ok(Step { variable: variable.clone(), find, literal, peeks, next })
+    Ok(Step { variable: variable.clone(), find, literal: Literal::new(&literal), peeks, next })
 }
 
 /// Whether the value may hold what it is ended by.
 fn is_ambiguous(step: &Step, escape: Escape) -> bool {
     let shown_by_next = step.next == Some(Content::CommonLogFormat);
-    let escaped = step.literal.iter().any(|byte| escape.escapes(*byte));
+    let escaped = step.literal.text().iter().any(|byte| escape.escapes(*byte));
     match step.variable.content {
         Content::Free | Content::FreePath | Content::ForwardedFor => !escaped && step.find != Find::Quote,
         Content::User => !escaped && !shown_by_next,

@@ -10,6 +10,7 @@ use super::compile::{Compiled, Content, Find, Role, Step, TimeText};
 use super::escape::{Escape, unescaped_quote};
 use crate::engine::{Event, Value};
 use crate::plan::{Number, Timestamp};
+use crate::source::bytes::find;
 use crate::source::{Refused, Wanted, time};
 
 /// Reads lines of one format for one service.
@@ -25,6 +26,8 @@ pub struct LogDecoder {
 }
 
 type Clf = [u8; time::CLF_LENGTH];
+
+const CLF_EXAMPLE: &str = "a time as in 22/Nov/2026:15:46:35 +0000";
 
 /// What of a step's variable is wanted.
 #[derive(Debug, Default)]
@@ -109,11 +112,16 @@ impl LogDecoder {
     /// # Errors
     /// [`Refused::NotUnderstood`] with the variable whose end was not found, and [`Refused::TimeOutOfRange`].
     pub fn decode<'a>(&'a self, line: &'a [u8]) -> Result<Event<'a>, Refused> {
+        let mut event = Event::at(Timestamp::MIN);
+        self.read(line, &mut event).map(|()| event)
+    }
+
+    /// As [`LogDecoder::decode`], into an event that carries nothing yet; events are large, and this one is not moved.
+    pub(in crate::source) fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>) -> Result<(), Refused> {
         let format = &self.format;
         let mut rest = line
             .strip_prefix(format.prefix.as_slice())
             .ok_or_else(|| Refused::expected("the text that the log format begins with", 0))?;
-        let mut event = Event::at(Timestamp::MIN);
         event.service = Value::bytes(&self.service);
         let mut took = None;
         let last = format.steps.len() - 1;
@@ -129,14 +137,14 @@ impl LogDecoder {
                 }
                 Role::Duration { milliseconds } => {
                     if !format.escape.is_absent(value) {
-                        took = time::scaled(value, milliseconds + 3);
+                        took = if format.is_start { time::scaled(value, milliseconds + 3) } else { None };
                         if self.wanted.metric {
                             event.metric = time::scaled(value, milliseconds)
                                 .map_or_else(|| Value::Text(format.escape.undo(value)), Value::Number);
                         }
                     }
                 }
-                role => self.read_role(role, value, fields, &mut event, line.len() - rest.len())?,
+                role => self.read_role(role, value, fields, event, line.len() - rest.len())?,
             }
             for name in &fields.names {
                 let value = attribute(value, step, format.escape);
@@ -156,7 +164,7 @@ impl LogDecoder {
                 Number::Float(micros) => micros.floor() as i64,
             });
         }
-        Ok(event)
+        Ok(())
     }
 
     #[inline]
@@ -229,12 +237,15 @@ impl LogDecoder {
         let read = match text {
             TimeText::CommonLogFormat => {
                 let (last, time) = self.last_time.get();
-                if last == value {
+                let Ok(text) = <&Clf>::try_from(value) else {
+                    return Err(Refused::expected(CLF_EXAMPLE, at));
+                };
+                if last == *text {
                     return Ok(time);
                 }
                 let read = time::common_log_format(value);
-                if let (Some(time), Ok(text)) = (read, Clf::try_from(value)) {
-                    self.last_time.set((text, time));
+                if let Some(time) = read {
+                    self.last_time.set((*text, time));
                 }
                 read
             }
@@ -250,19 +261,17 @@ impl LogDecoder {
         };
         read.ok_or_else(|| match Number::parse_json(value) {
             Some(_) => Refused::TimeOutOfRange(String::from_utf8_lossy(value).into()),
-            None if text == TimeText::CommonLogFormat => {
-                Refused::expected("a time as in 22/Nov/2026:15:46:35 +0000", at)
-            }
+            None if text == TimeText::CommonLogFormat => Refused::expected(CLF_EXAMPLE, at),
             None => Refused::expected("a time", at),
         })
     }
 }
 
 fn no_end(step: &Step, at: usize) -> Refused {
-    let literal = String::from_utf8_lossy(&step.literal);
+    let literal = String::from_utf8_lossy(step.literal.text());
     let label = &step.variable.label;
     let expected = match step.find {
-        Find::CommonLogFormat => format!("a time as in 22/Nov/2026:15:46:35 +0000 and `{literal}` for `{label}`"),
+        Find::CommonLogFormat => format!("{CLF_EXAMPLE} and `{literal}` for `{label}`"),
         _ => format!("a value for `{label}` that ends at `{literal}`"),
     };
     Refused::NotUnderstood { expected: Cow::Owned(expected), at }
@@ -296,10 +305,10 @@ fn end(step: &Step, rest: &[u8], last: bool, format: &Compiled) -> Option<usize>
         Find::Request => memmem::find(rest, b" HTTP/").map_or(0, |at| at + 1),
         Find::Literal => 0,
     };
-    let first = *step.literal.first()?;
-    let mut at = from + memchr(first, rest.get(from..)?)?;
+    let first = step.literal.first();
+    let mut at = from + find(first, rest.get(from..)?)?;
     while !ends_at(step, rest, at, last, format) {
-        at += 1 + memchr(first, &rest[at + 1..])?;
+        at += 1 + find(first, &rest[at + 1..])?;
     }
     Some(at)
 }
@@ -307,9 +316,10 @@ fn end(step: &Step, rest: &[u8], last: bool, format: &Compiled) -> Option<usize>
 /// Whether the literal stands at `end`, and what follows can be what comes next.
 #[inline]
 fn ends_at(step: &Step, rest: &[u8], end: usize, last: bool, format: &Compiled) -> bool {
-    let Some(after) = rest.get(end..).and_then(|rest| rest.strip_prefix(step.literal.as_slice())) else {
+    let Some(rest) = rest.get(end..).filter(|rest| step.literal.starts(rest)) else {
         return false;
     };
+    let after = &rest[step.literal.len()..];
     if last {
         return after.is_empty() || (format.open_ended && after[0] == b' ');
     }
@@ -367,7 +377,7 @@ impl<'a> Request<'a> {
     /// None for what is no request: bytes of TLS on a plain port, nothing, `-`.
     #[inline]
     fn split(text: &'a [u8]) -> Option<Request<'a>> {
-        let blank = memchr(b' ', text)?;
+        let blank = find(b' ', text)?;
         let (method, rest) = (&text[..blank], &text[blank + 1..]);
         let is_method = blank > 0
             && blank <= 32
@@ -375,7 +385,12 @@ impl<'a> Request<'a> {
         if !is_method {
             return None;
         }
-        let (target, protocol) = match memrchr(b' ', rest) {
+        // Nearly all end with ` HTTP/1.1` or the like.
+        let blank = match rest.len().checked_sub(9) {
+            Some(at) if rest[at..].starts_with(b" HTTP/") => Some(at),
+            _ => memrchr(b' ', rest),
+        };
+        let (target, protocol) = match blank {
             Some(at) if rest[at + 1..].starts_with(b"HTTP/") => (&rest[..at], Some(&rest[at + 1..])),
             _ => (rest, None),
         };
@@ -385,7 +400,7 @@ impl<'a> Request<'a> {
 
 #[inline]
 fn path_and_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match memchr(b'?', target) {
+    match find(b'?', target) {
         Some(at) => (&target[..at], Some(&target[at + 1..]).filter(|query| !query.is_empty())),
         None => (target, None),
     }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use crate::source::bytes::find;
+
 /// How the values of variables are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
@@ -85,7 +87,10 @@ fn hex(byte: u8) -> Option<u8> {
 pub fn unescaped_quote(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
-        at += memchr(b'"', text.get(at..)?)?;
+        at += find(b'"', text.get(at..)?)?;
+        if at == 0 || text[at - 1] != b'\\' {
+            return Some(at);
+        }
         let backslashes = text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
         if backslashes % 2 == 0 {
             return Some(at);
