@@ -254,7 +254,7 @@ fn if_else(call: &Call, context: &mut Context) -> Option<Expression> {
 }
 
 fn cond(call: &Call, context: &mut Context) -> Option<Expression> {
-    if call.arguments.len() % 2 != 0 {
+    if !call.arguments.len().is_multiple_of(2) {
         return context.refuse(catalogue::odd_cond(call.span));
     }
     if call.depth + call.arguments.len() / 2 > MAX_DEPTH {

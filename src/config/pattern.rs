@@ -50,14 +50,14 @@ pub(super) enum FaultKind {
     TooLargeTogether,
 }
 
-/// A pattern of at most so many states is compiled when it is first used. It stays far below the limit of a program.
-const SMALL: u64 = 10_000;
+/// How many states one pattern may have: a program of about 10 MiB.
+const MAX_STATES: u64 = 200_000;
+
+/// How many states all patterns together may have: 10,000 patterns with one `\w` each.
+const MAX_STATES_OF_ALL: u64 = 8_000_000;
 
 /// The longest pattern, in bytes.
 const MAX_LENGTH: usize = 64 << 10;
-
-/// How many states all patterns together may have: a program of about 200 MiB.
-const MAX_STATES: u64 = 20_000_000;
 
 /// Reads a string or `#re`. `subject` names it in messages: `a pattern`.
 pub(super) fn read(
@@ -136,18 +136,16 @@ fn check(text: &str, total: &mut u64) -> Result<Pattern, Fault> {
         }
         Err(other) => return Err(Fault { at: 0..0, kind: FaultKind::Syntax(other.to_string()) }),
     };
+    // Not compiled here: a plan of 10,000 patterns is checked without compiling one.
     let states = states(&hir);
-    *total = total.saturating_add(states);
     if states > MAX_STATES {
         return Err(Fault { at: 0..0, kind: FaultKind::TooLarge });
     }
-    if *total > MAX_STATES {
+    *total += states;
+    if *total > MAX_STATES_OF_ALL {
         return Err(Fault { at: 0..0, kind: FaultKind::TooLargeTogether });
     }
-    if states <= SMALL {
-        return Ok(Pattern::parsed(text));
-    }
-    Pattern::new(text).map_err(|_| Fault { at: 0..0, kind: FaultKind::TooLarge })
+    Ok(Pattern::parsed(text))
 }
 
 fn syntax(text: &str, words: String, span: &ast::Span) -> Fault {
@@ -164,12 +162,12 @@ fn syntax(text: &str, words: String, span: &ast::Span) -> Fault {
     Fault { at: start..end, kind: FaultKind::Syntax(words) }
 }
 
-/// About how many states the program will have.
+/// About how many states the program will have, of about 48 bytes each.
 fn states(hir: &Hir) -> u64 {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => 1,
         HirKind::Literal(literal) => literal.0.len() as u64,
-        HirKind::Class(Class::Unicode(class)) => 8 * class.ranges().len() as u64,
+        HirKind::Class(Class::Unicode(class)) => 10 + class.ranges().len() as u64,
         HirKind::Class(Class::Bytes(class)) => class.ranges().len() as u64,
         HirKind::Repetition(repetition) => {
             let times = repetition.max.unwrap_or(repetition.min).saturating_add(1);

@@ -28,7 +28,7 @@ const OTHER_WORDS: [(&str, &str); 7] = [
 ];
 
 /// The keys of `:limits`, each with the most that it can be.
-const LIMITS: [(&str, u64, fn(&mut Limits) -> &mut usize); 5] = [
+const LIMITS: [(&str, u64, PlaceOfLimit); 5] = [
     ("attributes", 100_000, |limits| &mut limits.attributes),
     ("groups", 100_000_000, |limits| &mut limits.groups),
     ("line-bytes", 1 << 30, |limits| &mut limits.line_bytes),
@@ -41,6 +41,7 @@ const SUSPICIOUS: i64 = 1_000;
 
 type ReadThresholds = fn(&Form, i64, &mut Context, &mut Vec<Threshold>);
 type ReadSetting = fn(&mut Settings, &Form, Span, &mut Context);
+type PlaceOfLimit = fn(&mut Limits) -> &mut usize;
 
 /// What is set once for the whole installation, and where.
 #[derive(Default)]

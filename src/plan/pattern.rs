@@ -15,7 +15,7 @@ struct Source {
 }
 
 impl Pattern {
-    /// The longest program a pattern may compile to, in bytes: `\w{1,40}` takes 1.3 MiB.
+    /// The longest program a pattern may compile to, in bytes: `\w{1,40}` takes 2 MB.
     pub const SIZE_LIMIT: usize = 10 << 20;
 
     /// Compiles at once. Errors are those of the `regex` crate: syntax, or a program above [`Pattern::SIZE_LIMIT`].

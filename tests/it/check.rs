@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use highwater::command::check::{CheckArgs, Deny, Format, run};
 use highwater::config;
 use highwater::edn::Severity;
+use highwater::plan::Measure;
 use proptest::prelude::*;
 
 /// The exit code, stdout and stderr of a check.
@@ -231,4 +232,62 @@ proptest! {
         }
         highwater::edn::human(&loaded.sources, &loaded.diagnostics, false);
     }
+    #[test]
+    fn a_pattern_that_is_accepted_compiles(
+        parts in prop::collection::vec(prop::sample::select(PATTERN_PARTS.to_vec()), 0..8),
+    ) {
+        let pattern = parts.concat().replace('\\', "\\\\").replace('"', "\\\"");
+        let text = format!("{{:histograms {{\"q\" {{:path {{\"{pattern}\" {{:> 0 :interval 60 :type :count}}}}}}}}}}");
+        if let Some(plan) = config::from_text(&text).plan {
+            let Measure::Count { pattern, .. } = &plan.thresholds[0].measure else { panic!("it is a count") };
+            pattern.matches("/api/v1/items/42–é".as_bytes());
+        }
+    }
 }
+
+const PATTERN_PARTS: [&str; 44] = [
+    "a",
+    "é",
+    "–",
+    "0",
+    "9",
+    ".",
+    "*",
+    "+",
+    "?",
+    "{2}",
+    "{2,}",
+    "{1,300}",
+    "{1000}",
+    "(",
+    ")",
+    "(?:",
+    "(?i)",
+    "(?-u)",
+    "(?x)",
+    "(?<n>",
+    "(?=",
+    "[",
+    "[^",
+    "]",
+    "[:alpha:]",
+    "-",
+    "&&",
+    "--",
+    "~~",
+    "|",
+    "^",
+    "$",
+    "\\d",
+    "\\w",
+    "\\b",
+    "\\1",
+    "\\x{41}",
+    "\\xFF",
+    "\\pL",
+    "\\p{Greek}",
+    "\\Q",
+    "\\",
+    "\\.",
+    "\"",
+];

@@ -56,7 +56,7 @@ fn a_folder_is_read_in_name_order_without_hidden_files_and_scenarios() {
     folder.write(".git/config.edn", "not read");
     folder.write("a.test.edn", "not read");
     folder.write("README.md", "not read");
-    let loaded = load(&[folder.0.clone()], &Process, Unset::Warning).expect("readable");
+    let loaded = load(std::slice::from_ref(&folder.0), &Process, Unset::Warning).expect("readable");
     assert_eq!(names(&loaded), ["z.edn", "a.edn", "b.edn"]);
     assert_eq!(loaded.plan.expect("no errors").thresholds.len(), 3);
 }

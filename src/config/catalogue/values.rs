@@ -59,6 +59,10 @@ fn meant_value(form: &Form, expected: &str) -> Option<String> {
         let ratio = Decimal::parse(&format!("{percent}e-2"))?;
         return Some(format!("write `{ratio}` for {percent} %"));
     }
+    if expected == "a number" {
+        let digits = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+        return Decimal::parse(&text[..digits]).map(|decimal| format!("write `{decimal}`: a limit has no unit"));
+    }
     let length = expected.contains("seconds") && text.starts_with(|c: char| c.is_ascii_digit());
     length.then(|| format!("write `#duration \"{}\"`", text.replace(' ', "")))
 }
@@ -197,17 +201,12 @@ pub fn unreadable_duration(text: &Text, fault: Fault) -> Diagnostic {
 
 pub fn looks_like_milliseconds(amount: &Amount, subject: &str) -> Diagnostic {
     let seconds = amount.decimal.to_f64();
-    let draft = match amount.secret {
-        true => super::lint("W005", amount.span, format!("{subject} looks like milliseconds")),
-        false => {
-            let message = format!("{subject} of {} s is {}", amount.decimal, for_people(seconds));
-            super::lint("W005", amount.span, message)
-        }
+    let (message, help) = match amount.secret {
+        true => (format!("{subject} looks like milliseconds"), "let the value be seconds".to_string()),
+        false => (
+            format!("{subject} of {} s is {}", amount.decimal, for_people(seconds)),
+            format!("did you mean `{}`? if not, write `#duration \"{}s\"`", seconds / 1000.0, amount.decimal),
+        ),
     };
-    let draft = draft.here("times are in seconds");
-    if amount.secret {
-        return draft.help("let the value be seconds");
-    }
-    let meant = seconds / 1000.0;
-    draft.help(format!("did you mean `{meant}`? if not, write `#duration \"{}s\"`", amount.decimal))
+    super::lint("W005", amount.span, message).here("times are in seconds").help(help)
 }
