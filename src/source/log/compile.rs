@@ -120,6 +120,8 @@ pub struct Step {
 pub enum Find {
     /// The literal's first occurrence.
     Literal,
+    /// The same, but before it there is no blank.
+    Word,
     /// The literal's first occurrence whose quote no backslash escapes.
     Quote,
     /// As long as such a time is.
@@ -215,6 +217,7 @@ fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Es
             }
             Find::List
         }
+        Content::Word | Content::Number | Content::Status => Find::Word,
         Content::Free if variable.role == Role::Request && literal[0] == b' ' => Find::Request,
         _ => Find::Literal,
     };

@@ -303,12 +303,18 @@ fn end(step: &Step, rest: &[u8], last: bool, format: &Compiled) -> Option<usize>
             return (last && format.open_ended).then_some(rest.len());
         }
         Find::Request => memmem::find(rest, b" HTTP/").map_or(0, |at| at + 1),
-        Find::Literal => 0,
+        Find::Literal | Find::Word => 0,
     };
     let first = step.literal.first();
     let mut at = from + find(first, rest.get(from..)?)?;
     while !ends_at(step, rest, at, last, format) {
+        if first == b' ' && step.find == Find::Word {
+            return None;
+        }
         at += 1 + find(first, &rest[at + 1..])?;
+    }
+    if first != b' ' && step.find == Find::Word && find(b' ', &rest[..at]).is_some() {
+        return None;
     }
     Some(at)
 }
