@@ -221,9 +221,15 @@ fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Es
         Content::Free if variable.role == Role::Request && literal[0] == b' ' => Find::Request,
         _ => Find::Literal,
     };
-    let next = next
-        .map(|next| next.content)
-        .filter(|content| matches!(content, Content::CommonLogFormat | Content::Status | Content::Number));
+    // Where the end is found without it, a next value of another shape is no reason to refuse the line here.
+    let next = next.map(|next| next.content).filter(|content| match find {
+        Find::Quote => *content == Content::Status,
+        Find::Word if literal[0] == b' ' => false,
+        Find::Literal | Find::Request | Find::Word => {
+            matches!(content, Content::CommonLogFormat | Content::Status | Content::Number)
+        }
+        Find::CommonLogFormat | Find::List | Find::Rest => false,
+    });
     Ok(Step { variable: variable.clone(), find, literal: Literal::new(&literal), peeks, next })
 }
 
