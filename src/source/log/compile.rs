@@ -109,6 +109,8 @@ pub struct Step {
     pub find: Find,
     /// What stands behind the variable.
     pub literal: Literal,
+    /// Whether it is the last of its format.
+    pub last: bool,
     /// Whether the literal belongs to the next variable: a path's first slash.
     pub peeks: bool,
     /// What the variable behind the literal looks like, where that can be checked.
@@ -222,6 +224,7 @@ fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Es
         _ => Find::Literal,
     };
     // Where the end is found without it, a next value of another shape is no reason to refuse the line here.
+    let last = next.is_none();
     let next = next.map(|next| next.content).filter(|content| match find {
         Find::Quote => *content == Content::Status,
         Find::Word if literal[0] == b' ' => false,
@@ -230,7 +233,7 @@ fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Es
         }
         Find::CommonLogFormat | Find::List | Find::Rest => false,
     });
-    Ok(Step { variable: variable.clone(), find, literal: Literal::new(&literal), peeks, next })
+    Ok(Step { variable: variable.clone(), find, literal: Literal::new(&literal), last, peeks, next })
 }
 
 /// Whether the value may hold what it is ended by.
