@@ -44,7 +44,7 @@ pub fn detect(sample: &[u8], ended: bool) -> Result<Option<Kind>, String> {
         Some(end) if !ended => &sample[..end],
         _ => sample,
     };
-    let trimmed = whole.split(|byte| *byte == b'\n').map(|line| trim(line));
+    let trimmed = whole.split(|byte| *byte == b'\n').map(trim);
     let lines: Vec<&[u8]> = trimmed.filter(|line| !line.is_empty()).take(LINES).collect();
     let Some(first) = lines.first() else {
         return Ok(None);

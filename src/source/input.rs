@@ -44,7 +44,8 @@ pub enum Line<'a> {
 /// How much is kept of a line that is too long.
 pub const KEPT: usize = 4096;
 
-const BUFFER: usize = 256 << 10;
+/// The buffer of an input, unless it has to share with many.
+pub const BUFFER: usize = 256 << 10;
 
 /// Lines of one input.
 ///
@@ -83,8 +84,17 @@ pub struct Opened {
     pub size: Option<u64>,
 }
 
+/// How lines are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// The longest line, in bytes.
+    pub line: usize,
+    /// The buffer at first, in bytes; it grows as far as a line may.
+    pub buffer: usize,
+}
+
 /// Opens a path, or `-` for standard input; gzip and zstd are recognised by their first bytes.
-pub fn open(path: &str, line_limit: usize, counter: &Counter) -> Result<Opened, InputError> {
+pub fn open(path: &str, sizes: Sizes, counter: &Counter) -> Result<Opened, InputError> {
     let fail = |cause: String| InputError { path: path.to_owned(), line: None, cause };
     let (from, size): (Box<dyn Read + Send>, _) = if path == "-" {
         (Box::new(io::stdin()), None)
@@ -94,7 +104,7 @@ pub fn open(path: &str, line_limit: usize, counter: &Counter) -> Result<Opened, 
         (Box::new(file), size)
     };
     let counted = Counted { from, counter: Arc::clone(counter) };
-    let lines = Lines::new(counted, line_limit).map_err(|error| fail(cause(&error)))?;
+    let lines = Lines::new(counted, sizes).map_err(|error| fail(cause(&error)))?;
     Ok(Opened { lines, size })
 }
 
@@ -148,11 +158,11 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Lines {
-    /// Lines of at most `limit` bytes; gzip and zstd are recognised by their first bytes.
+    /// Lines of what may be packed; gzip and zstd are recognised by their first bytes.
     ///
     /// # Errors
     /// The first bytes could not be read, or are those of UTF-16.
-    pub fn new(mut from: impl Read + Send + 'static, limit: usize) -> io::Result<Lines> {
+    pub fn new(mut from: impl Read + Send + 'static, sizes: Sizes) -> io::Result<Lines> {
         let mut magic = Vec::new();
         (&mut from).take(4).read_to_end(&mut magic)?;
         let whole = Cursor::new(magic.clone()).chain(from);
@@ -165,12 +175,12 @@ impl Lines {
         };
         let mut lines = Lines {
             from,
-            buffer: vec![0; BUFFER],
+            buffer: vec![0; sizes.buffer.max(1 << 10)],
             pending: 0..0,
             searched: 0,
             current: Current::default(),
             number: 0,
-            limit,
+            limit: sizes.line,
             ended: false,
             skipping: false,
         };
@@ -309,7 +319,8 @@ impl Lines {
             self.pending = 0..self.pending.len();
         }
         if self.pending.end == self.buffer.len() {
-            let most = self.limit.saturating_add(2).max(BUFFER);
+            // Room for the line, its end, and one byte that shows it to be too long.
+            let most = self.limit.saturating_add(3);
             let length = self.buffer.len().saturating_mul(2).min(most).max(self.pending.end + 1);
             self.buffer.resize(length, 0);
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::detect::{Kind, detect};
-use super::input::{self, Counter, InputError, Line, Lines};
+use super::input::{self, Counter, InputError, Line, Lines, Sizes};
 use super::log::{LogDecoder, LogFormat};
 use super::{Refused, Wanted, edn, json};
 use crate::engine::{Event, Value};
@@ -54,6 +54,7 @@ impl std::fmt::Display for Place<'_> {
 pub struct Inputs {
     inputs: Vec<Input>,
     settings: Settings,
+    sizes: Sizes,
     counter: Counter,
     size: Option<u64>,
 }
@@ -113,13 +114,18 @@ impl Decoder {
     }
 }
 
+/// What the buffers of all inputs may take at first, in bytes, unless there are very many.
+const BUFFERS: usize = 8 << 20;
+
 impl Inputs {
     /// Looks into each input: whether it can be read, what it holds, and when it begins.
     ///
     /// # Errors
     /// Those of all inputs.
     pub fn open(paths: &[String], settings: Settings) -> Result<Inputs, Vec<InputError>> {
-        let mut inputs = Inputs { inputs: Vec::new(), settings, counter: Counter::default(), size: Some(0) };
+        let buffer = (BUFFERS / paths.len().max(1)).clamp(16 << 10, input::BUFFER);
+        let sizes = Sizes { line: settings.limits.line_bytes, buffer };
+        let mut inputs = Inputs { inputs: Vec::new(), settings, sizes, counter: Counter::default(), size: Some(0) };
         let mut errors = Vec::new();
         let alone = paths.len() == 1;
         for (at, path) in paths.iter().enumerate() {
@@ -138,7 +144,7 @@ impl Inputs {
 
     fn look_into(&mut self, path: &str, alone: bool) -> Result<Input, InputError> {
         let before = self.counter.load(Ordering::Relaxed);
-        let opened = input::open(path, self.settings.limits.line_bytes, &self.counter)?;
+        let opened = input::open(path, self.sizes, &self.counter)?;
         let mut lines = opened.lines;
         let kind = match &self.settings.format {
             Some(format) => Some(Kind::Log(format.clone())),
@@ -187,8 +193,7 @@ impl Inputs {
         let mut turns: BinaryHeap<Reverse<(Timestamp, usize)>> = turns.collect();
         while let Some(Reverse((_, at))) = turns.pop() {
             let until = turns.peek().map(|Reverse((time, other))| (*time, *other < at));
-            let limit = self.settings.limits.line_bytes;
-            if let Some(next) = self.inputs[at].read(until, limit, &self.counter, f)? {
+            if let Some(next) = self.inputs[at].read(until, self.sizes, &self.counter, f)? {
                 turns.push(Reverse((next, at)));
             }
         }
@@ -221,14 +226,14 @@ impl Input {
     fn read<B>(
         &mut self,
         until: Option<(Timestamp, bool)>,
-        limit: usize,
+        sizes: Sizes,
         counter: &Counter,
         f: &mut impl FnMut(Read<'_>) -> ControlFlow<B>,
     ) -> ControlFlow<B, Option<Timestamp>> {
         let (mut lines, mut waiting) = match std::mem::replace(&mut self.state, State::Closed) {
             State::Open(lines) => (lines, false),
             State::Waiting(lines) => (lines, true),
-            State::Closed => match input::open(&self.path, limit, counter) {
+            State::Closed => match input::open(&self.path, sizes, counter) {
                 Ok(opened) => (opened.lines, false),
                 Err(error) => {
                     f(Read::Failed(error))?;
@@ -252,7 +257,7 @@ impl Input {
             let line = match lines.current_line() {
                 Line::Whole(line) => line,
                 Line::TooLong(start) => {
-                    f(Read::Refused(Refused::TooLong { limit }, place, start))?;
+                    f(Read::Refused(Refused::TooLong { limit: sizes.line }, place, start))?;
                     continue;
                 }
             };

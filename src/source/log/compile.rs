@@ -109,6 +109,8 @@ pub struct Step {
     pub find: Find,
     /// What stands behind the variable.
     pub literal: Literal,
+    /// Whether it is the last of its format.
+    pub last: bool,
     /// Whether the literal belongs to the next variable: a path's first slash.
     pub peeks: bool,
     /// What the variable behind the literal looks like, where that can be checked.
@@ -120,6 +122,8 @@ pub struct Step {
 pub enum Find {
     /// The literal's first occurrence.
     Literal,
+    /// The same, but before it there is no blank.
+    Word,
     /// The literal's first occurrence whose quote no backslash escapes.
     Quote,
     /// As long as such a time is.
@@ -215,13 +219,21 @@ fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Es
             }
             Find::List
         }
+        Content::Word | Content::Number | Content::Status => Find::Word,
         Content::Free if variable.role == Role::Request && literal[0] == b' ' => Find::Request,
         _ => Find::Literal,
     };
-    let next = next
-        .map(|next| next.content)
-        .filter(|content| matches!(content, Content::CommonLogFormat | Content::Status | Content::Number));
-    Ok(Step { variable: variable.clone(), find, literal: Literal::new(&literal), peeks, next })
+    // Where the end is found without it, a next value of another shape is no reason to refuse the line here.
+    let last = next.is_none();
+    let next = next.map(|next| next.content).filter(|content| match find {
+        Find::Quote => *content == Content::Status,
+        Find::Word if literal[0] == b' ' => false,
+        Find::Literal | Find::Request | Find::Word => {
+            matches!(content, Content::CommonLogFormat | Content::Status | Content::Number)
+        }
+        Find::CommonLogFormat | Find::List | Find::Rest => false,
+    });
+    Ok(Step { variable: variable.clone(), find, literal: Literal::new(&literal), last, peeks, next })
 }
 
 /// Whether the value may hold what it is ended by.

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::memchr;
 
 use super::LogFormat;
 use super::compile::{Compiled, Content, Find, Role, Step, TimeText};
-use super::escape::{Escape, unescaped_quote};
+use super::end::end;
+use super::escape::Escape;
+use super::request::{Request, path_and_query};
 use crate::engine::{Event, Value};
 use crate::plan::{Number, Timestamp};
 use crate::source::bytes::find;
@@ -50,13 +52,35 @@ const RESERVED: [&str; 8] = ["service", "host", "state", "description", "time", 
 impl LogFormat {
     /// A decoder whose events are of `service` and carry what is wanted.
     pub fn decoder(&self, service: &str, wanted: &Wanted) -> LogDecoder {
+        let mut format = self.compiled.clone();
+        let fields = fields(&format.steps, wanted);
+        for (step, fields) in format.steps.iter_mut().zip(&fields) {
+            if !says_something(step.variable.role, fields, wanted) {
+                step.variable.role = Role::Plain;
+            }
+        }
         LogDecoder {
-            format: self.compiled.clone(),
+            format,
             service: service.as_bytes().into(),
-            fields: fields(&self.compiled.steps, wanted),
+            fields,
             wanted: wanted.clone(),
             last_time: Cell::new(([0; time::CLF_LENGTH], Timestamp::MIN)),
         }
+    }
+}
+
+/// Whether somebody reads what a variable says about the event; its time and status are read in any case.
+fn says_something(role: Role, fields: &Fields, wanted: &Wanted) -> bool {
+    match role {
+        Role::Plain => false,
+        Role::Host { .. } => wanted.host,
+        Role::State => wanted.state,
+        Role::Description => wanted.description,
+        Role::Request | Role::Method | Role::Uri | Role::Args | Role::Protocol => {
+            fields.method || fields.path || fields.query || fields.protocol
+        }
+        Role::Bytes => !fields.names.is_empty(),
+        Role::Time(_) | Role::StartTime(_) | Role::Status | Role::Duration { .. } => true,
     }
 }
 
@@ -124,9 +148,8 @@ impl LogDecoder {
             .ok_or_else(|| Refused::expected("the text that the log format begins with", 0))?;
         event.service = Value::bytes(&self.service);
         let mut took = None;
-        let last = format.steps.len() - 1;
-        for (at, (step, fields)) in format.steps.iter().zip(&self.fields).enumerate() {
-            let Some(end) = end(step, rest, at == last, format) else {
+        for (step, fields) in format.steps.iter().zip(&self.fields) {
+            let Some(end) = end(step, rest, format) else {
                 return Err(no_end(step, line.len() - rest.len()));
             };
             let value = &rest[..end];
@@ -147,12 +170,9 @@ impl LogDecoder {
                 role => self.read_role(role, value, fields, event, line.len() - rest.len())?,
             }
             for name in &fields.names {
-                let value = attribute(value, step, format.escape);
-                if !value.is_nil() {
-                    event.attributes.push((Cow::Borrowed(name), value));
-                }
+                push_attribute(name, value, step, format.escape, &mut event.attributes);
             }
-            if at < last {
+            if !step.last {
                 rest = &rest[if step.peeks { end } else { end + step.literal.len() }..];
             }
         }
@@ -180,22 +200,17 @@ impl LogDecoder {
         let absent = escape.is_absent(value);
         let mut set = |wanted: bool, name: &'static str, value: &'a [u8]| {
             if wanted {
-                event.attributes.push((Cow::Borrowed(name.as_bytes()), Value::Text(escape.undo(value))));
+                push_text(name.as_bytes(), value, escape, &mut event.attributes);
             }
         };
         match role {
-            Role::Status => {
-                if !absent {
-                    if value.len() != 3 || !value.iter().all(u8::is_ascii_digit) {
-                        return Err(Refused::expected("a status of three digits", at));
-                    }
-                    set(fields.status_code, "status-code", value);
-                }
+            _ if absent => {}
+            Role::Status if value.len() == 3 && value.iter().all(u8::is_ascii_digit) => {
+                set(fields.status_code, "status-code", value);
             }
+            Role::Status => return Err(Refused::expected("a status of three digits", at)),
             Role::Request => {
-                if (fields.method || fields.path || fields.query || fields.protocol)
-                    && let Some(request) = Request::split(value)
-                {
+                if let Some(request) = Request::split(value) {
                     set(fields.method, "method", request.method);
                     let (path, query) = path_and_query(request.target);
                     set(fields.path, "path", path);
@@ -207,10 +222,6 @@ impl LogDecoder {
                     }
                 }
             }
-            _ if absent => {}
-            Role::Host { .. } if !self.wanted.host => {}
-            Role::State if !self.wanted.state => {}
-            Role::Description if !self.wanted.description => {}
             Role::Method => set(fields.method, "method", value),
             Role::Uri => {
                 let (path, query) = path_and_query(value);
@@ -277,131 +288,31 @@ fn no_end(step: &Step, at: usize) -> Refused {
     Refused::NotUnderstood { expected: Cow::Owned(expected), at }
 }
 
-/// How long the value is that `rest` begins with.
+/// Adds an attribute as text.
 #[inline]
-fn end(step: &Step, rest: &[u8], last: bool, format: &Compiled) -> Option<usize> {
-    let from = match step.find {
-        Find::Rest if format.open_ended => return Some(memchr(b' ', rest).unwrap_or(rest.len())),
-        Find::Rest => return Some(rest.len()),
-        Find::CommonLogFormat => {
-            let ends = |end: usize| ends_at(step, rest, end, last, format).then_some(end);
-            return ends(time::CLF_LENGTH);
-        }
-        Find::List => {
-            let end = list_end(rest);
-            return ends_at(step, rest, end, last, format).then_some(end);
-        }
-        Find::Quote => {
-            let mut at = 0;
-            while let Some(quote) = unescaped_quote(rest, at) {
-                if ends_at(step, rest, quote, last, format) {
-                    return Some(quote);
-                }
-                at = quote + 1;
-            }
-            // A line that was cut off in its last value says all that counts.
-            return (last && format.open_ended).then_some(rest.len());
-        }
-        Find::Request => memmem::find(rest, b" HTTP/").map_or(0, |at| at + 1),
-        Find::Literal => 0,
-    };
-    let first = step.literal.first();
-    let mut at = from + find(first, rest.get(from..)?)?;
-    while !ends_at(step, rest, at, last, format) {
-        at += 1 + find(first, &rest[at + 1..])?;
+fn push_text<'a>(name: &'a [u8], value: &'a [u8], escape: Escape, out: &mut Attributes<'a>) {
+    if find(b'\\', value).is_none() {
+        out.push((Cow::Borrowed(name), Value::Text(Cow::Borrowed(value))));
+    } else {
+        out.push((Cow::Borrowed(name), Value::Text(escape.undo(value))));
     }
-    Some(at)
 }
 
-/// Whether the literal stands at `end`, and what follows can be what comes next.
+/// Adds an attribute: text, or the items of a list of several; nothing where the log says that there is nothing.
 #[inline]
-fn ends_at(step: &Step, rest: &[u8], end: usize, last: bool, format: &Compiled) -> bool {
-    let Some(rest) = rest.get(end..).filter(|rest| step.literal.starts(rest)) else {
-        return false;
-    };
-    let after = &rest[step.literal.len()..];
-    if last {
-        return after.is_empty() || (format.open_ended && after[0] == b' ');
-    }
-    match step.next {
-        None => true,
-        Some(Content::CommonLogFormat) => time::looks_like_common_log_format(after),
-        Some(_) => match format.escape {
-            Escape::Default | Escape::Apache => matches!(after.first(), Some(b'0'..=b'9' | b'-')),
-            Escape::Json | Escape::None => true,
-        },
-    }
-}
-
-/// Where a list of upstream servers' values ends: `item((", " | " : ") item)*`.
-fn list_end(rest: &[u8]) -> usize {
-    let mut at = 0;
-    loop {
-        at += rest[at..].iter().take_while(|byte| !matches!(byte, b' ' | b',')).count();
-        at += match &rest[at..] {
-            [b',', b' ', _, ..] => 2,
-            [b' ', b':', b' ', _, ..] => 3,
-            _ => return at,
-        };
-    }
-}
-
-/// The value of an attribute: nil, text, or the items of a list of several.
-fn attribute<'a>(value: &'a [u8], step: &Step, escape: Escape) -> Value<'a> {
+fn push_attribute<'a>(name: &'a [u8], value: &'a [u8], step: &Step, escape: Escape, out: &mut Attributes<'a>) {
     if escape.is_absent(value) {
-        return if step.variable.role == Role::Bytes { Value::bytes(b"0") } else { Value::Nil };
-    }
-    if step.variable.content == Content::List && memchr(b' ', value).is_some() {
-        let mut items = Vec::new();
-        let mut rest = value;
-        while !rest.is_empty() {
-            let end = rest.iter().take_while(|byte| !matches!(byte, b' ' | b',')).count();
-            if end > 0 && &rest[..end] != b"-" && &rest[..end] != b":" {
-                items.push(Value::Text(escape.undo(&rest[..end])));
-            }
-            rest = &rest[(end + 1).min(rest.len())..];
+        if step.variable.role == Role::Bytes {
+            push_text(name, b"0", escape, out);
         }
-        return Value::List(items);
-    }
-    Value::Text(escape.undo(value))
-}
-
-/// A request line.
-struct Request<'a> {
-    method: &'a [u8],
-    target: &'a [u8],
-    protocol: Option<&'a [u8]>,
-}
-
-impl<'a> Request<'a> {
-    /// None for what is no request: bytes of TLS on a plain port, nothing, `-`.
-    #[inline]
-    fn split(text: &'a [u8]) -> Option<Request<'a>> {
-        let blank = find(b' ', text)?;
-        let (method, rest) = (&text[..blank], &text[blank + 1..]);
-        let is_method = blank > 0
-            && blank <= 32
-            && method.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        if !is_method {
-            return None;
-        }
-        // Nearly all end with ` HTTP/1.1` or the like.
-        let blank = match rest.len().checked_sub(9) {
-            Some(at) if rest[at..].starts_with(b" HTTP/") => Some(at),
-            _ => memrchr(b' ', rest),
-        };
-        let (target, protocol) = match blank {
-            Some(at) if rest[at + 1..].starts_with(b"HTTP/") => (&rest[..at], Some(&rest[at + 1..])),
-            _ => (rest, None),
-        };
-        (!target.is_empty()).then_some(Request { method, target, protocol })
+    } else if step.variable.content == Content::List && memchr(b' ', value).is_some() {
+        let items = value.split(|byte| matches!(byte, b' ' | b','));
+        let items = items.filter(|item| !matches!(*item, b"" | b"-" | b":"));
+        let items = items.map(|item| Value::Text(escape.undo(item))).collect();
+        out.push((Cow::Borrowed(name), Value::List(items)));
+    } else {
+        push_text(name, value, escape, out);
     }
 }
 
-#[inline]
-fn path_and_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match find(b'?', target) {
-        Some(at) => (&target[..at], Some(&target[at + 1..]).filter(|query| !query.is_empty())),
-        None => (target, None),
-    }
-}
+type Attributes<'a> = Vec<(Cow<'a, [u8]>, Value<'a>)>;

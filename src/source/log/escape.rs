@@ -4,8 +4,6 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use crate::source::bytes::find;
-
 /// How the values of variables are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
@@ -82,19 +80,12 @@ fn hex(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// Where the first quote stands that is not escaped, from `from` on.
+/// Whether a backslash that is not itself escaped stands before a byte.
 #[inline]
-pub fn unescaped_quote(text: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        at += find(b'"', text.get(at..)?)?;
-        if at == 0 || text[at - 1] != b'\\' {
-            return Some(at);
-        }
-        let backslashes = text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
-        if backslashes % 2 == 0 {
-            return Some(at);
-        }
-        at += 1;
+pub fn is_escaped(text: &[u8], at: usize) -> bool {
+    if at == 0 || text[at - 1] != b'\\' {
+        return false;
     }
+    let backslashes = text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+    backslashes % 2 == 1
 }

@@ -8,8 +8,10 @@ mod apache;
 mod compile;
 mod decode;
 mod directive;
+mod end;
 mod escape;
 mod nginx;
+mod request;
 
 pub use decode::LogDecoder;
 

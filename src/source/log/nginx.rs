@@ -8,7 +8,7 @@ pub fn pieces(format: &str) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut rest = format;
     while let Some(dollar) = rest.find('$') {
-        pieces.push(Piece::Literal(rest[..dollar].as_bytes().to_vec()));
+        pieces.push(Piece::Literal(rest.as_bytes()[..dollar].to_vec()));
         let after = &rest[dollar + 1..];
         let length = |text: &str| text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
         let name = match after.strip_prefix('{') {
