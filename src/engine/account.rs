@@ -32,12 +32,12 @@ pub struct Account {
     /// Windows to a cell.
     stretch: i64,
     first: i64,
+    greatest_excess: f64,
 }
 
 /// The window that was furthest from keeping its promise.
 #[derive(Clone, Copy, Debug)]
 pub struct Worst {
-    pub excess: f64,
     /// Of the window, in microseconds.
     pub start: i64,
     pub measured: Measured,
@@ -82,20 +82,33 @@ impl Account {
             Judgement::Verdict(verdict, _) => verdict == Verdict::Violation,
         };
         self.judged += length;
-        let excess = verdict::excess(threshold, tally);
-        let worst = self.worst.is_none_or(|worst| excess > worst.excess);
-        // Of overlapping windows one an interval is enough to draw.
+        // Of overlapping windows one an interval is enough to draw, and those that are worse than any before.
         let panes = shape.panes();
-        let drawn = run.length >= panes
-            || (run.window + run.length - 1).div_euclid(panes) != (run.window - 1).div_euclid(panes);
-        if !worst && !drawn && !violated {
-            return;
+        let last = run.window + run.length - 1;
+        let drawn = run.length >= panes || last.div_euclid(panes) != (run.window - 1).div_euclid(panes);
+        let excess = if drawn { 0.0 } else { verdict::excess(threshold, tally) };
+        if drawn || excess > self.greatest_excess {
+            self.greatest_excess = self.greatest_excess.max(excess);
+            let measured = measure(budget);
+            self.note_worst(threshold, shape.start(run.window), measured);
+            self.draw(threshold, run, measured.value.map(Number::to_f64), violated);
+        } else if violated {
+            self.draw(threshold, run, None, violated);
         }
-        let measured = if worst || drawn { Some(measure(budget)) } else { None };
-        if let Some(measured) = measured.filter(|_| worst) {
-            self.worst = Some(Worst { excess, start: shape.start(run.window), measured });
+    }
+
+    fn note_worst(&mut self, threshold: &Threshold, start: i64, measured: Measured) {
+        let value = measured.value.map(Number::to_f64);
+        let worst = self.worst.and_then(|worst| worst.measured.value).map(Number::to_f64);
+        let is_worse = match (value, worst) {
+            (Some(value), Some(worst)) if wording::wants_less(threshold) => value > worst,
+            (Some(value), Some(worst)) => value < worst,
+            (Some(_), None) => true,
+            (None, _) => self.worst.is_none(),
+        };
+        if is_worse {
+            self.worst = Some(Worst { start, measured });
         }
-        self.draw(threshold, run, measured.and_then(|measured| measured.value).map(Number::to_f64), violated);
     }
 
     /// Enters a change of status; `lasted` is how long a violation was that has ended, in microseconds.

@@ -54,7 +54,7 @@ mod tests {
             };
             for window in -5..20 {
                 let (unwatched, same) = watch.unwatched(shape, window, 7);
-                assert!(1 <= same && same <= 7);
+                assert!((1..=7).contains(&same));
                 for other in window..window + same {
                     assert_eq!(unwatched, slowly(other), "{watch:?} {window} {other}");
                 }

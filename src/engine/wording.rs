@@ -41,26 +41,17 @@ pub fn summary(transition: &Transition, plan: &Plan) -> String {
     }
 }
 
-/// `600000000` microseconds are `10 min`.
+/// In two units at most: 600000000 microseconds are `10 min`, 210000000 `3 min 30 s`.
 pub fn length(micros: i64) -> String {
     const UNITS: [(i64, &str); 6] =
         [(86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1_000, "ms"), (1, "µs")];
-    for (unit, name) in UNITS {
-        if micros >= unit && micros % unit == 0 {
-            return format!("{} {name}", micros / unit);
+    let Some(at) = UNITS.iter().position(|(unit, _)| micros >= *unit) else { return "0 s".to_string() };
+    let (unit, name) = UNITS[at];
+    match UNITS.get(at + 1) {
+        Some((smaller, part)) if micros % unit >= *smaller => {
+            format!("{} {name} {} {part}", micros / unit, micros % unit / smaller)
         }
-    }
-    match UNITS.iter().find(|(unit, _)| micros >= *unit) {
-        Some((unit, name)) => {
-            let smaller = UNITS.iter().find(|(other, _)| other < unit).map(|(other, _)| *other).unwrap_or(1);
-            let rest = micros % unit;
-            if rest % smaller == 0 {
-                format!("{} {name} {}", micros / unit, length(rest))
-            } else {
-                format!("{} {name}", trim(micros as f64 / *unit as f64))
-            }
-        }
-        None => format!("{micros} µs"),
+        _ => format!("{} {name}", micros / unit),
     }
 }
 

@@ -56,7 +56,7 @@ fn read(folder: &Folder, paths: &[String], settings: Settings) -> Vec<String> {
         Ok(inputs) => {
             let end: ControlFlow<()> = inputs.each(&mut |read| {
                 out.push(match read {
-                    Read::Event(event, place) => format!("{place} {}", show(event)),
+                    Read::Event(event, place, _) => format!("{place} {}", show(event)),
                     Read::Refused(refused, place, line) => {
                         format!("{place} {refused}: {} bytes", line.len())
                     }
@@ -296,7 +296,7 @@ fn many_inputs_are_open_only_in_their_turn() {
     let (size, counter) = (inputs.size().expect("files"), inputs.counter());
     let mut last = -1;
     let end: ControlFlow<String> = inputs.each(&mut |read| match read {
-        Read::Event(event, _) if event.time.micros() == last + 1 || last == -1 => {
+        Read::Event(event, ..) if event.time.micros() == last + 1 || last == -1 => {
             last = event.time.micros() + 999_999;
             ControlFlow::Continue(())
         }
