@@ -8,34 +8,34 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// Fields of events are short: sixteen bytes are looked at here, before it is worth to set up a vector search.
 #[inline]
 pub fn find(byte: u8, text: &[u8]) -> Option<usize> {
-    let pattern = ONES * u64::from(byte);
-    let mut at = 0;
-    while at < 16 {
-        let Some(word) = text[at..].first_chunk::<8>() else {
-            return text[at..].iter().position(|found| *found == byte).map(|found| at + found);
-        };
-        let zeros = zeros(u64::from_le_bytes(*word) ^ pattern);
-        if zeros != 0 {
-            return Some(at + zeros.trailing_zeros() as usize / 8);
-        }
-        at += 8;
+    let Some(near) = text.first_chunk::<16>() else {
+        return text.iter().position(|found| *found == byte);
+    };
+    let (pattern, near) = (ONES * u64::from(byte), u128::from_le_bytes(*near));
+    let found = zeros(near as u64 ^ pattern);
+    if found != 0 {
+        return Some(found.trailing_zeros() as usize / 8);
     }
-    memchr::memchr(byte, &text[at..]).map(|found| at + found)
+    let found = zeros((near >> 64) as u64 ^ pattern);
+    if found != 0 {
+        return Some(8 + found.trailing_zeros() as usize / 8);
+    }
+    memchr::memchr(byte, &text[16..]).map(|found| found + 16)
 }
 
 /// Where the first quote or backslash stands.
 #[inline]
 pub fn quote_or_backslash(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(word) = text[at..].first_chunk::<8>() {
+    let (words, rest) = text.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let zeros = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
-        if zeros != 0 {
-            return Some(at + zeros.trailing_zeros() as usize / 8);
+        let found = zeros(word ^ (ONES * b'"' as u64)) | zeros(word ^ (ONES * b'\\' as u64));
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
         }
-        at += 8;
     }
-    text[at..].iter().position(|byte| matches!(byte, b'"' | b'\\')).map(|found| at + found)
+    let found = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    found.map(|found| words.len() * 8 + found)
 }
 
 /// The highest bit of each byte that is zero; those above the lowest such byte may be wrong, and do not matter.
@@ -72,20 +72,21 @@ impl Literal {
         self.text.len()
     }
 
+    /// Whether the text behind `at` begins with this.
+    #[inline]
+    pub fn is_at(&self, text: &[u8], at: usize) -> bool {
+        match text.get(at..at + 8) {
+            Some(word) if self.text.len() <= 8 => {
+                let word = word.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+                (word ^ self.word) & self.mask == 0
+            }
+            _ => text.get(at..).is_some_and(|text| text.starts_with(&self.text)),
+        }
+    }
+
     /// The first byte; 0 for the empty text.
     #[inline]
     pub fn first(&self) -> u8 {
         self.word as u8
-    }
-
-    #[inline]
-    pub fn starts(&self, text: &[u8]) -> bool {
-        match text.first_chunk::<8>() {
-            Some(word) => {
-                (u64::from_le_bytes(*word) ^ self.word) & self.mask == 0
-                    && (self.text.len() <= 8 || text[8..].starts_with(&self.text[8..]))
-            }
-            None => text.starts_with(&self.text),
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{as_text, lossy, set, time_from_text};
+use super::json::{as_text, lossy, place_of, time_from_text};
 use super::{Refused, Wanted, time};
 use crate::edn::{Form, Kind, read_one, write};
 use crate::engine::{Event, Value};
@@ -45,15 +45,17 @@ pub fn decode<'a>(line: &'a [u8], wanted: &Wanted, most_attributes: usize) -> Re
             "metric" | "host" | "state" | "description" | "tags" | "ttl" => {}
             _ => {
                 attributes += 1;
+                // At once: equal names are looked for among those before.
+                if attributes > most_attributes {
+                    return Err(Refused::TooManyAttributes { limit: most_attributes });
+                }
                 if wanted.attribute(key.as_bytes()) {
-                    set(&mut event.attributes, Cow::Owned(key.into_string().into_bytes()), value(form));
+                    *place_of(Cow::Owned(key.into_string().into_bytes()), &mut event.attributes) = value(form);
                 }
             }
         }
     }
-    if attributes > most_attributes {
-        return Err(Refused::TooManyAttributes { limit: most_attributes });
-    }
+    event.attributes.retain(|(_, value)| !value.is_nil());
     event.time = time?;
     Ok(event)
 }

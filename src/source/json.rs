@@ -44,30 +44,11 @@ pub(super) fn read<'a>(
     scanner.skip_blanks();
     if !scanner.eat(b'}') {
         loop {
-            let key = match scanner.plain_string() {
-                Some(key) => Cow::Borrowed(key),
-                None => scanner.string("a key in quotes")?,
-            };
-            scanner.skip_blanks();
-            scanner.expect(b':', "`:` after a key")?;
-            scanner.skip_blanks();
-            let slot = slot(&key, wanted);
-            attributes += usize::from(matches!(slot, Slot::Attribute | Slot::UnreadAttribute));
-            match slot {
-                Slot::Time => time = read_time(&mut scanner)?,
-                Slot::Unread | Slot::UnreadAttribute => scanner.skip(DEPTH)?,
-                read => {
-                    let value = scanner.value(DEPTH)?;
-                    match read {
-                        Slot::Service => event.service = as_text(value),
-                        Slot::Host => event.host = as_text(value),
-                        Slot::State => event.state = as_text(value),
-                        Slot::Description => event.description = as_text(value),
-                        Slot::Metric => event.metric = value,
-                        Slot::Tags => event.tags = value,
-                        Slot::Ttl => event.ttl = value,
-                        _ => set(&mut event.attributes, key, value),
-                    }
+            if pair(&mut scanner, wanted, event, &mut time)? {
+                attributes += 1;
+                // At once: equal names are looked for among those before.
+                if attributes > most_attributes {
+                    return Err(Refused::TooManyAttributes { limit: most_attributes });
                 }
             }
             scanner.skip_blanks();
@@ -81,11 +62,55 @@ pub(super) fn read<'a>(
     }
     scanner.skip_blanks();
     scanner.expect_end()?;
-    if attributes > most_attributes {
-        return Err(Refused::TooManyAttributes { limit: most_attributes });
-    }
+    event.attributes.retain(|(_, value)| !value.is_nil());
     event.time = time?;
     Ok(())
+}
+
+/// Reads a key and its value; whether it is an attribute, wanted or not.
+#[inline]
+fn pair<'a>(
+    scanner: &mut Scanner<'a>,
+    wanted: &Wanted,
+    event: &mut Event<'a>,
+    time: &mut Result<Timestamp, Refused>,
+) -> Result<bool, Refused> {
+    let plain = scanner.plain_string();
+    let escaped = if plain.is_none() { Some(scanner.string("a key in quotes")?) } else { None };
+    scanner.skip_blanks();
+    scanner.expect(b':', "`:` after a key")?;
+    scanner.skip_blanks();
+    let slot = slot(plain.or(escaped.as_deref()).unwrap_or_default(), wanted);
+    let into = match slot {
+        Slot::Time => {
+            *time = read_time(scanner)?;
+            None
+        }
+        Slot::Unread | Slot::UnreadAttribute => {
+            scanner.skip(DEPTH)?;
+            None
+        }
+        Slot::Service => Some(&mut event.service),
+        Slot::Host => Some(&mut event.host),
+        Slot::State => Some(&mut event.state),
+        Slot::Description => Some(&mut event.description),
+        Slot::Metric => Some(&mut event.metric),
+        Slot::Tags => Some(&mut event.tags),
+        Slot::Ttl => Some(&mut event.ttl),
+        Slot::Attribute => {
+            let name = escaped.or(plain.map(Cow::Borrowed)).unwrap_or_default();
+            Some(place_of(name, &mut event.attributes))
+        }
+    };
+    if let Some(into) = into {
+        scanner.value_into(DEPTH, into)?;
+        if let Slot::Service | Slot::Host | Slot::State | Slot::Description = slot
+            && let Value::Number(_) | Value::Bool(_) = into
+        {
+            *into = as_text(std::mem::take(into));
+        }
+    }
+    Ok(matches!(slot, Slot::Attribute | Slot::UnreadAttribute))
 }
 
 /// Where a value goes.
@@ -172,15 +197,15 @@ pub(super) fn as_text(value: Value<'_>) -> Value<'_> {
     }
 }
 
-/// The last of several equal names counts; nil is absent.
+/// Where the value of an attribute goes: the last of several equal names counts.
 #[inline]
-pub(super) fn set<'a>(attributes: &mut Vec<(Cow<'a, [u8]>, Value<'a>)>, name: Cow<'a, [u8]>, value: Value<'a>) {
-    if !attributes.is_empty()
-        && let Some(at) = attributes.iter().position(|(known, _)| *known == name)
-    {
-        attributes.remove(at);
-    }
-    if !value.is_nil() {
-        attributes.push((name, value));
-    }
+pub(super) fn place_of<'v, 'a>(name: Cow<'a, [u8]>, attributes: &'v mut Attributes<'a>) -> &'v mut Value<'a> {
+    let known = if attributes.is_empty() { None } else { attributes.iter().position(|(known, _)| *known == name) };
+    let at = known.unwrap_or_else(|| {
+        attributes.push((name, Value::Nil));
+        attributes.len() - 1
+    });
+    &mut attributes[at].1
 }
+
+type Attributes<'a> = Vec<(Cow<'a, [u8]>, Value<'a>)>;

@@ -141,19 +141,28 @@ impl<'a> Scanner<'a> {
     }
 
     /// A value with at most `depth` brackets open at a time.
-    #[inline]
     pub fn value(&mut self, depth: usize) -> Result<Value<'a>, Refused> {
+        let mut value = Value::Nil;
+        self.value_into(depth, &mut value).map(|()| value)
+    }
+
+    /// As [`Scanner::value`], written where it belongs: values are large, and are not moved.
+    #[inline]
+    pub fn value_into(&mut self, depth: usize, into: &mut Value<'a>) -> Result<(), Refused> {
         if let Some(string) = self.plain_string() {
-            return Ok(Value::bytes(string));
+            *into = Value::Text(Cow::Borrowed(string));
+            return Ok(());
         }
         let start = self.at;
-        if let Some((digits, places)) = self.plain_number() {
-            if let Some(number) = time::divided(digits, places) {
-                return Ok(Value::Number(number));
-            }
-            self.at = start;
+        if let Some((digits, places)) = self.plain_number()
+            && let Some(number) = time::divided(digits, places)
+        {
+            *into = Value::Number(number);
+            return Ok(());
         }
-        self.other_value(depth)
+        self.at = start;
+        *into = self.other_value(depth)?;
+        Ok(())
     }
 
     #[inline(never)]

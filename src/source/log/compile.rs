@@ -115,6 +115,8 @@ pub struct Step {
     pub peeks: bool,
     /// What the variable behind the literal looks like, where that can be checked.
     pub next: Option<Content>,
+    /// Whether what stands behind the literal decides too.
+    pub is_checked: bool,
 }
 
 /// How the end of a value is found.
@@ -233,7 +235,15 @@ fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Es
         }
         Find::CommonLogFormat | Find::List | Find::Rest => false,
     });
-    Ok(Step { variable: variable.clone(), find, literal: Literal::new(&literal), last, peeks, next })
+    Ok(Step {
+        variable: variable.clone(),
+        find,
+        literal: Literal::new(&literal),
+        last,
+        peeks,
+        next,
+        is_checked: last || next.is_some(),
+    })
 }
 
 /// Whether the value may hold what it is ended by.

@@ -49,10 +49,13 @@ fn end_by_shape(find: Find, step: &Step, rest: &[u8], format: &Compiled) -> Opti
 /// Whether the literal stands at `end`, and what follows can be what comes next.
 #[inline(always)]
 fn ends_at(step: &Step, rest: &[u8], end: usize, format: &Compiled) -> bool {
-    let Some(rest) = rest.get(end..).filter(|rest| step.literal.starts(rest)) else {
+    if !step.literal.is_at(rest, end) {
         return false;
-    };
-    let after = &rest[step.literal.len()..];
+    }
+    if !step.is_checked {
+        return true;
+    }
+    let after = &rest[end + step.literal.len()..];
     if step.last {
         return after.is_empty() || (format.open_ended && after[0] == b' ');
     }
