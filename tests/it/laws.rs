@@ -203,7 +203,7 @@ fn disorder(events: &mut [Happened], seed: u64) {
     let length = events.len();
     for i in 0..length {
         let other = seed.wrapping_mul(i as u64 + 3) as usize;
-        if other % 5 == 0 {
+        if other.is_multiple_of(5) {
             events.swap(i, other / 5 % length);
         }
     }

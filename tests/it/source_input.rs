@@ -224,7 +224,7 @@ fn an_empty_file_gives_nothing() {
     let folder = Folder::new();
     for bytes in [&b""[..], b"\n\n", b"\xef\xbb\xbf", b"\r\n", &gzip(b""), &zstd(b"")] {
         let path = folder.file("empty", bytes);
-        assert_eq!(read(&folder, &[path.clone()], settings()), [""; 0]);
+        assert_eq!(read(&folder, std::slice::from_ref(&path), settings()), [""; 0]);
         assert_eq!(read(&folder, &[path.clone(), path], settings()), [""; 0]);
     }
     assert_eq!(read(&folder, &["/dev/null".to_owned()], settings()), [""; 0]);
