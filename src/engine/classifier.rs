@@ -20,13 +20,15 @@ pub struct Patterns {
 #[derive(Debug)]
 pub struct Classifier {
     patterns: Arc<Patterns>,
-    last_text: Vec<u8>,
-    last_bits: u64,
+    /// Texts of up to 7 bytes, such as status codes, each in the one slot that its bytes say.
+    short: [Option<(u64, u64)>; SLOTS],
     memo: HashMap<Box<[u8]>, u64>,
 }
 
 /// So many texts are remembered.
 const MEMO: usize = 4096;
+/// Slots for short texts.
+const SLOTS: usize = 32;
 /// A longer text is not remembered.
 const MEMO_TEXT: usize = 128;
 
@@ -53,8 +55,7 @@ impl Patterns {
 
 impl Classifier {
     pub fn new(patterns: Arc<Patterns>) -> Classifier {
-        let last_bits = patterns.bits(b"");
-        Classifier { patterns, last_text: Vec::new(), last_bits, memo: HashMap::new() }
+        Classifier { patterns, short: [None; SLOTS], memo: HashMap::new() }
     }
 
     /// A bit for each pattern that the text of `value` matches; a list matches if an item does. None for nil.
@@ -71,26 +72,36 @@ impl Classifier {
     }
 
     fn bits(&mut self, text: &[u8]) -> u64 {
-        if text == self.last_text {
-            return self.last_bits;
+        if let Some(packed) = pack(text) {
+            let slot = (packed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLOTS.ilog2())) as usize;
+            return match self.short[slot] {
+                Some((known, bits)) if known == packed => bits,
+                _ => {
+                    let bits = self.patterns.bits(text);
+                    self.short[slot] = Some((packed, bits));
+                    bits
+                }
+            };
         }
         if text.len() > MEMO_TEXT {
             return self.patterns.bits(text);
         }
-        let bits = match self.memo.get(text) {
-            Some(bits) => *bits,
-            None => {
-                if self.memo.len() >= MEMO {
-                    self.memo.clear();
-                }
-                let bits = self.patterns.bits(text);
-                self.memo.insert(text.into(), bits);
-                bits
-            }
-        };
-        self.last_text.clear();
-        self.last_text.extend_from_slice(text);
-        self.last_bits = bits;
+        if let Some(bits) = self.memo.get(text) {
+            return *bits;
+        }
+        if self.memo.len() >= MEMO {
+            self.memo.clear();
+        }
+        let bits = self.patterns.bits(text);
+        self.memo.insert(text.into(), bits);
         bits
     }
+}
+
+/// Up to 7 bytes and their number in one word.
+fn pack(text: &[u8]) -> Option<u64> {
+    if text.len() > 7 {
+        return None;
+    }
+    Some(text.iter().fold(text.len() as u64, |packed, byte| packed << 8 | u64::from(*byte)))
 }

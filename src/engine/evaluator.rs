@@ -265,6 +265,10 @@ impl Evaluator {
         panes: Vec<super::pane::Pane>,
         lane: &mut Lane,
     ) {
+        if panes.is_empty() {
+            // Its first pane was above the limit: counted already, and no group.
+            return;
+        }
         let limits = self.compiled.plan.limits;
         let subjects = &mut self.subjects[threshold];
         lane.counting.panes -= panes.len();

@@ -105,6 +105,12 @@ pub struct Refusals {
 }
 
 impl Refusals {
+    #[cold]
+    fn note_late(&mut self, shape: Shape, pane: i64, open: i64) {
+        self.late += 1;
+        self.late_by = self.late_by.max(shape.end(open - 1).saturating_sub(shape.end(pane)));
+    }
+
     pub(super) fn merge(&mut self, other: &Refusals) {
         self.late += other.late;
         self.late_by = self.late_by.max(other.late_by);
@@ -237,70 +243,103 @@ impl Reading {
 }
 
 impl Counting {
+    #[inline]
     fn count(&mut self, compiled: &Compiled, job: &Job, event: &Event<'_>, counted: Counted) {
         let time = event.time.micros();
-        let shape = compiled.shapes[job.shape];
         let track = &mut self.tracks[job.shape];
-        let pane = track.pane_of(shape, time);
+        if !(track.start <= time && time < track.end) {
+            track.turn_to(compiled.shapes[job.shape], time);
+        }
+        let (pane, open) = (track.pane, track.open);
         let counts = &mut self.counts[job.threshold];
-        if pane < track.open {
-            counts.refusals.late += 1;
-            let closed_since = shape.end(track.open - 1).saturating_sub(shape.end(pane));
-            counts.refusals.late_by = counts.refusals.late_by.max(closed_since);
+        if pane < open {
+            counts.refusals.note_late(compiled.shapes[job.shape], pane, open);
             return;
         }
         if matches!(counted, Counted::NoNumber) {
             counts.refusals.no_number += 1;
         }
-        if job.single && matches!(counted, Counted::Nothing | Counted::NoNumber) {
-            return;
-        }
-        let first = shape.first_window_with(pane).max(track.open);
-        let limits = &compiled.plan.limits;
         let at = if job.single {
+            if matches!(counted, Counted::Nothing | Counted::NoNumber) {
+                return;
+            }
             0
         } else {
             encode_key(&compiled.plan.thresholds[job.threshold], job, event, &mut self.key);
-            match counts.by_key.get(self.key.as_slice()) {
-                Some(at) => *at,
-                None if counts.groups.len() >= limits.groups => {
-                    counts.refusals.groups += 1;
-                    return;
-                }
-                None => {
-                    counts.by_key.insert(self.key.as_slice().into(), counts.groups.len());
-                    counts.groups.len()
-                }
+            match counts.find(&self.key, compiled.plan.limits.groups) {
+                Some(at) => at,
+                None => return,
             }
         };
+        // Nearly always the pane of the last event.
+        if let Some(group) = counts.groups.get_mut(at)
+            && let Some(last) = group.panes.last_mut()
+            && last.index == pane
+        {
+            add(last, time, counted, &job.limits, &mut self.budget);
+            return;
+        }
+        self.count_elsewhere(compiled, job, at, (pane, open, time), counted);
+    }
+
+    /// Counts in another pane than the last of its group, perhaps a new one, perhaps of a new group.
+    #[inline(never)]
+    fn count_elsewhere(
+        &mut self,
+        compiled: &Compiled,
+        job: &Job,
+        at: usize,
+        (pane, open, time): (i64, i64, i64),
+        counted: Counted,
+    ) {
+        let counts = &mut self.counts[job.threshold];
         if at == counts.groups.len() {
-            counts.groups.push(Count { first, panes: Vec::new() });
+            counts.groups.push(Count { first: i64::MAX, panes: Vec::new() });
         }
         let group = &mut counts.groups[at];
-        group.first = group.first.min(first);
         let at = match pane::find(&group.panes, pane) {
             Ok(at) => at,
-            Err(_) if self.panes >= limits.open_windows => {
+            Err(_) if self.panes >= compiled.plan.limits.open_windows => {
                 counts.refusals.windows += 1;
                 return;
             }
             Err(at) => {
                 self.panes += 1;
+                group.first = group.first.min(compiled.shapes[job.shape].first_window_with(pane).max(open));
                 let tally = Tally::new(job.limits.len());
                 group.panes.insert(at, Pane { index: pane, last: time, tally, sketch: Sketch::default() });
                 at
             }
         };
-        let pane = &mut group.panes[at];
-        pane.last = pane.last.max(time);
-        match counted {
-            Counted::Value(value) => {
-                pane.tally.count_value(value, &job.limits);
-                pane.sketch.record(value, &mut self.budget);
-            }
-            Counted::Event(matches) => pane.tally.count_event(matches),
-            Counted::Nothing | Counted::NoNumber => {}
+        add(&mut group.panes[at], time, counted, &job.limits, &mut self.budget);
+    }
+}
+
+#[inline]
+fn add(pane: &mut Pane, time: i64, counted: Counted, limits: &[f64], budget: &mut Budget) {
+    pane.last = pane.last.max(time);
+    match counted {
+        Counted::Value(value) => {
+            pane.tally.count_value(value, limits);
+            pane.sketch.record(value, budget);
         }
+        Counted::Event(matches) => pane.tally.count_event(matches),
+        Counted::Nothing | Counted::NoNumber => {}
+    }
+}
+
+impl Counts {
+    /// Where the group of this key is or will be; None, and counted, above the limit of groups.
+    fn find(&mut self, key: &[u8], most: usize) -> Option<usize> {
+        if let Some(at) = self.by_key.get(key) {
+            return Some(*at);
+        }
+        if self.groups.len() >= most {
+            self.refusals.groups += 1;
+            return None;
+        }
+        self.by_key.insert(key.into(), self.groups.len());
+        Some(self.groups.len())
     }
 }
 
@@ -314,13 +353,10 @@ enum Counted {
 }
 
 impl Track {
-    fn pane_of(&mut self, shape: Shape, time: i64) -> i64 {
-        if !(self.start <= time && time < self.end) {
-            self.pane = shape.pane_at(time);
-            self.start = shape.start(self.pane);
-            self.end = self.start + shape.every;
-        }
-        self.pane
+    fn turn_to(&mut self, shape: Shape, time: i64) {
+        self.pane = shape.pane_at(time);
+        self.start = shape.start(self.pane);
+        self.end = self.start + shape.every;
     }
 }
 

@@ -50,6 +50,11 @@ impl Sketch {
     /// Adds one value.
     pub fn record(&mut self, value: Number, budget: &mut Budget) {
         match self {
+            Sketch::Many(tiers) => {
+                if !tiers.record(value.to_f64(), budget) {
+                    self.lose(budget);
+                }
+            }
             Sketch::Few(values) if values.len() < FEW => {
                 if values.len() == values.capacity() {
                     let more = values.capacity().max(4);
@@ -63,11 +68,6 @@ impl Sketch {
             Sketch::Few(_) => {
                 self.spread(budget);
                 self.record(value, budget);
-            }
-            Sketch::Many(tiers) => {
-                if !tiers.record(value.to_f64(), budget) {
-                    self.lose(budget);
-                }
             }
             Sketch::Lost => {}
         }

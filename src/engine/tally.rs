@@ -31,6 +31,7 @@ impl Tally {
     }
 
     /// Counts one value against the limits that the tally was made for.
+    #[inline]
     pub fn count_value(&mut self, value: Number, limits: &[f64]) {
         self.total += 1;
         if let Some(value) = value.exact_f64() {
@@ -40,6 +41,11 @@ impl Tally {
             }
             return;
         }
+        self.count_large(value, limits);
+    }
+
+    #[cold]
+    fn count_large(&mut self, value: Number, limits: &[f64]) {
         for (split, limit) in self.splits.iter_mut().zip(limits) {
             match value.compare(Number::Float(*limit)) {
                 Ordering::Less => split.below += 1,
@@ -50,6 +56,7 @@ impl Tally {
     }
 
     /// Counts one event that has the field.
+    #[inline]
     pub fn count_event(&mut self, matches: bool) {
         self.total += 1;
         self.matched += u64::from(matches);
