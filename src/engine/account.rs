@@ -1,7 +1,7 @@
 //! What a threshold came to over a whole history: the ground of the summary.
 
+use super::budget::Budget;
 use super::shape::Shape;
-use super::sketch::Budget;
 use super::tally::Tally;
 use super::transition::Measured;
 use super::verdict::{self, Judgement, Verdict};

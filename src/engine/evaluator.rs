@@ -6,11 +6,11 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
+use super::budget::Budget;
 use super::compiled::Compiled;
 use super::group::{Closing, Group};
 use super::lane::{Counts, Lane, Refusals};
 use super::shape::Shape;
-use super::sketch::Budget;
 use super::transition::Transition;
 use super::verdict::Verdict;
 use super::watch::Watch;

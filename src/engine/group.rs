@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Run};
+use super::budget::Budget;
 use super::pane::Pane;
 use super::shape::Shape;
-use super::sketch::{Budget, Sketch};
+use super::sketch::Sketch;
 use super::standing::Standing;
 use super::tally::Tally;
-use super::transition::{Change, Measured, Reason};
-use super::verdict::{self, Judgement, Verdict};
+use super::transition::{Change, Measured};
+use super::verdict::{self, Judgement, Reason, Verdict};
 use super::watch::Watch;
 use crate::plan::{Measure, Number, Threshold};
 
@@ -228,7 +229,7 @@ fn measure(threshold: &Threshold, panes: &VecDeque<Pane>, inside: usize, sum: &T
                     shown
                 }
             };
-            let value = shown.map(|value| super::transition::agree(threshold, sum, value));
+            let value = shown.map(|value| super::agree::agree(threshold, sum, value));
             Measured { value, count: sum.total, matched: verdict::good_values(threshold, sum) }
         }
     }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::budget::Budget;
 use super::classifier::Classifier;
 use super::compiled::{Agenda, Compiled, Job, Read};
 use super::event::{Event, Value};
 use super::pane::{self, Pane};
 use super::shape::Shape;
-use super::sketch::{Budget, Sketch};
+use super::sketch::Sketch;
 use super::tally::Tally;
 use crate::plan::{Number, Threshold};
 

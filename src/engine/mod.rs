@@ -8,6 +8,8 @@
 //! ```
 
 mod account;
+mod agree;
+mod budget;
 mod classifier;
 mod compiled;
 mod evaluator;
@@ -16,6 +18,7 @@ mod expression;
 mod group;
 mod lane;
 mod pane;
+mod record;
 mod shape;
 mod sketch;
 mod snapshot;
@@ -33,5 +36,5 @@ pub use evaluator::{Evaluator, Watching};
 pub use event::{Event, Value};
 pub use lane::{Lane, Refusals};
 pub use snapshot::{Dropped, SnapshotError};
-pub use transition::{Measured, Reason, Transition};
-pub use verdict::Verdict;
+pub use transition::{Measured, Transition};
+pub use verdict::{Reason, Verdict};

@@ -116,7 +116,7 @@ impl Evaluator {
         self.subjects[at].refusals = saved.refusals;
         for (key, mut group) in saved.groups {
             for pane in group.panes_mut() {
-                let mut nothing = super::sketch::Budget { limit: 0, used: pane.sketch.bytes() };
+                let mut nothing = super::budget::Budget { limit: 0, used: pane.sketch.bytes() };
                 pane.sketch.move_budget(&mut nothing, &mut self.budget);
                 self.panes += 1;
             }

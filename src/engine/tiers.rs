@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::sketch::Budget;
+use super::budget::Budget;
 
 /// A tier spans so many powers of two.
 const OCTAVES: i32 = 8;

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::tally::{Split, Tally};
-use super::transition::Reason;
 use crate::plan::{Bound, Comparator, Measure, Rank, Thin, Threshold};
 
 /// What a window says, and what a status is.
@@ -11,6 +10,46 @@ use crate::plan::{Bound, Comparator, Measure, Rank, Thin, Threshold};
 pub enum Verdict {
     Ok,
     Violation,
+}
+
+/// Why a status changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    Judged,
+    NoData,
+    Few,
+    Removed,
+    Forgotten,
+}
+
+impl Reason {
+    /// As in the contract: `judged no-data few removed forgotten`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Judged => "judged",
+            Reason::NoData => "no-data",
+            Reason::Few => "few",
+            Reason::Removed => "removed",
+            Reason::Forgotten => "forgotten",
+        }
+    }
+}
+
+impl Verdict {
+    /// `ok` or `violation`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Ok => "ok",
+            Verdict::Violation => "violation",
+        }
+    }
+
+    pub fn other(self) -> Verdict {
+        match self {
+            Verdict::Ok => Verdict::Violation,
+            Verdict::Violation => Verdict::Ok,
+        }
+    }
 }
 
 /// What judging a window gives.

@@ -1,7 +1,7 @@
 //! The one line that people read of a transition.
 
-use super::transition::{Reason, Transition};
-use super::verdict::Verdict;
+use super::transition::Transition;
+use super::verdict::{Reason, Verdict};
 use crate::plan::{Bound, Comparator, Decimal, Measure, Number, Plan, Threshold};
 
 /// `p99 of query-service response is 143, over 100 (10 min, 17 of 1234 events above)`.

@@ -1,0 +1,85 @@
+//! A transition as one JSON object: a line of output, and the body of every notification.
+
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::transition::{Transition, group_json};
+use super::wording;
+use crate::plan::{Decimal, Measure, Number, Plan, json_number};
+
+impl Transition {
+    /// One JSON object, section 4 of the contract.
+    pub fn to_json(&self, plan: &Plan) -> Json {
+        let threshold = &plan.thresholds[self.threshold];
+        let (quantile, pattern) = match &threshold.measure {
+            Measure::Percentile { quantile, .. } => (json_number(quantile.decimal()), Json::Null),
+            Measure::Percentage { pattern, .. } | Measure::Count { pattern, .. } => {
+                (Json::Null, pattern.as_str().into())
+            }
+        };
+        let bounds: Vec<Json> = threshold
+            .bounds
+            .iter()
+            .map(|bound| json!({"comparator": bound.comparator.symbol(), "limit": json_number(bound.limit)}))
+            .collect();
+        let dedup_key = self.dedup_key(plan);
+        let violation_id = format!("{dedup_key}-{}", self.since.micros());
+        let output = &threshold.output;
+        let labels: Map<String, Json> = output.labels.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect();
+        json!({
+            "v": 1,
+            "status": self.to.name(),
+            "previous": self.to.other().name(),
+            "reason": self.reason.name(),
+            "threshold": threshold.id,
+            "path": threshold.path,
+            "service": self.service(plan),
+            "group": group_json(&self.group),
+            "kind": threshold.measure.kind(),
+            "quantile": quantile,
+            "field": threshold.measure.field().name(),
+            "pattern": pattern,
+            "value": self.measured.value.map(value_json),
+            "count": self.measured.count,
+            "matched": self.measured.matched,
+            "bounds": bounds,
+            "interval": json_number(micros(threshold.interval.micros())),
+            "watched": self.watched,
+            "late": self.late,
+            "window": {"start": self.start.to_string(), "end": self.end.to_string()},
+            "time": self.end.to_string(),
+            "since": self.since.to_string(),
+            "instance": plan.instance,
+            "severity": output.severity,
+            "labels": labels,
+            "description": output.description,
+            "runbook": output.runbook,
+            "shadow": output.shadow,
+            "summary": wording::summary(self, plan),
+            "dedup_key": dedup_key,
+            "violation_id": violation_id,
+        })
+    }
+
+    /// The same for each violation of one subject, in whichever process: 32 hexadecimal digits.
+    pub fn dedup_key(&self, plan: &Plan) -> String {
+        let mut hash = Sha256::new();
+        for part in [&plan.instance, &plan.thresholds[self.threshold].id, &self.group_text] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// With a point, but for whole numbers so large that not every reader of doubles gets them right.
+fn value_json(value: Number) -> Json {
+    match value {
+        Number::Int(n) if n.unsigned_abs() >= 1_000_000_000_000_000 => n.into(),
+        other => other.to_f64().into(),
+    }
+}
+
+fn micros(micros: i64) -> Decimal {
+    Decimal::parse(&format!("{micros}e-6")).expect("whole microseconds are a decimal")
+}
