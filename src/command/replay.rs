@@ -14,7 +14,7 @@ use super::terminal::{self, Progress};
 use super::{FAILED, FINE, FOUND};
 use crate::config::{self, Unset};
 use crate::edn;
-use crate::engine::{Compiled, Evaluator, Event, Lane, Transition, Watching};
+use crate::engine::{Compiled, Evaluator, Event, Lane, Transition, Verdict, Watching, wording};
 use crate::plan::{Field, Plan, Timestamp};
 use crate::source::{Inputs, Kind, LogFormat, Place, Read, Settings, Wanted};
 
@@ -52,7 +52,7 @@ pub struct ReplayArgs {
     /// Exit with 1 if more lines than this were refused
     #[arg(long, value_name = "COUNT")]
     max_rejects: Option<u64>,
-    /// Exit with 1 if there was a violation
+    /// Exit with 1 if there was a violation (of a threshold that is not `:shadow`)
     #[arg(long)]
     fail_on_violation: bool,
     /// `human`, or `json`: transitions as one JSON object a line on stdout, the summary on stderr
@@ -102,14 +102,11 @@ fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
             threshold.grace = threshold.grace.max(2 * threshold.interval.micros());
         }
     }
-    let rejects = match &args.rejects {
-        Some(path) => {
-            let file = File::create(path).map_err(|error| Failure::Message(format!("{}: {error}", path.display())))?;
-            Some(BufWriter::new(file))
-        }
-        None => None,
-    };
+    let rejects = open_rejects(args)?;
     let mut replay = Replay::new(args, Arc::new(plan), rejects, out, err);
+    let kinds =
+        inputs.kinds().map(|(path, kind)| (path.to_string(), kind.map_or("nothing: empty", Kind::name).to_string()));
+    replay.totals.inputs = kinds.collect();
     let mut progress = Progress::new(inputs.size(), inputs.counter(), io::stderr().is_terminal());
     let read = inputs.each(&mut |read| {
         progress.tick();
@@ -127,6 +124,22 @@ fn load(args: &ReplayArgs, err: &mut dyn Write) -> Result<Plan, Failure> {
         .map_err(|error| Failure::Message(error.to_string()))?;
     let _ = write!(err, "{}", edn::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stderr()));
     loaded.plan.ok_or(Failure::Said)
+}
+
+/// Opens `--rejects`, which must be no file that is read.
+fn open_rejects(args: &ReplayArgs) -> Result<Option<BufWriter<File>>, Failure> {
+    let Some(path) = &args.rejects else { return Ok(None) };
+    let fail = |cause: &str| Failure::Message(format!("--rejects: {}: {cause}", path.display()));
+    let read = args.inputs.iter().map(PathBuf::from).chain(args.config.iter().cloned());
+    let canonical = path.canonicalize().ok();
+    if canonical.is_some() && read.into_iter().any(|read| read.canonicalize().ok() == canonical) {
+        return Err(fail("is read from; give another file"));
+    }
+    if path.as_os_str() == "-" {
+        return Err(fail("is no file; give the name of one"));
+    }
+    let file = File::create(path).map_err(|error| fail(&error.to_string()))?;
+    Ok(Some(BufWriter::new(file)))
 }
 
 fn read_format(text: &str) -> Result<LogFormat, String> {
@@ -235,7 +248,7 @@ impl<'a> Replay<'a> {
             let cause = format!(
                 "{} is ahead of this machine's clock by more than `:max-skew` ({})",
                 event.time,
-                crate::engine::wording::length(self.plan.max_skew)
+                wording::length(self.plan.max_skew)
             );
             return self.refuse("ahead of the clock", &cause, place, line);
         }
@@ -291,7 +304,8 @@ impl<'a> Replay<'a> {
         self.held.sort_by(|a, b| a.order().cmp(&b.order()));
         let ready = self.held.partition_point(|transition| transition.end <= until);
         for transition in self.held.drain(..ready) {
-            self.violations += u64::from(transition.to == crate::engine::Verdict::Violation);
+            let routed = !self.plan.thresholds[transition.threshold].output.shadow;
+            self.violations += u64::from(routed && transition.to == Verdict::Violation);
             let written = match self.args.format {
                 Format::Json => writeln!(self.out, "{}", transition.to_json(&self.plan)),
                 Format::Human => human(self.out, &transition, &self.plan),
@@ -325,9 +339,11 @@ impl<'a> Replay<'a> {
             Format::Json => self.say(text.trim_end()),
         }
         self.out.flush().map_err(Failure::Output)?;
-        for warning in summary::warnings(&self.plan, &self.evaluator, &self.totals) {
+        for warning in summary::warnings(&self.plan, &self.evaluator, self.lanes[0].unread(), &self.totals) {
             self.say(&format!("warning: {warning}"));
         }
+        // A history of which no line was understood has not been judged.
+        self.failed |= self.totals.events + self.totals.outside == 0 && self.totals.refused_lines() > 0;
         let too_many = self.args.max_rejects.is_some_and(|most| self.totals.refused_lines() > most);
         Ok(if self.failed {
             FAILED
@@ -351,9 +367,14 @@ fn rejects_failed(args: &ReplayArgs, error: &io::Error) -> Failure {
 fn human(out: &mut dyn Write, transition: &Transition, plan: &Plan) -> io::Result<()> {
     let (red, green, plain) =
         if terminal::colour_stdout() { ("\x1b[31m", "\x1b[32m", "\x1b[0m") } else { ("", "", "") };
-    let colour = if transition.to == crate::engine::Verdict::Violation { red } else { green };
-    let summary = crate::engine::wording::summary(transition, plan);
-    writeln!(out, "{}  {colour}{:<9}{plain}  {}", transition.end, transition.to.name(), printable(&summary))
+    let colour = if transition.to == Verdict::Violation { red } else { green };
+    let threshold = &plan.thresholds[transition.threshold];
+    let name = summary::is_named(threshold).then_some(threshold.id.as_str());
+    let shadow = threshold.output.shadow.then_some("shadow");
+    let marks: Vec<&str> = [name, threshold.output.severity.as_deref(), shadow].into_iter().flatten().collect();
+    let marks = if marks.is_empty() { String::new() } else { format!("  [{}]", marks.join(", ")) };
+    let summary = printable(&format!("{}{marks}", wording::summary(transition, plan)));
+    writeln!(out, "{}  {colour}{:<9}{plain}  {summary}", transition.end, transition.to.name())
 }
 
 /// Control characters of a log must not reach a terminal.

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::engine::{Account, Evaluator, wording};
-use crate::plan::{Plan, Threshold, Timestamp};
+use crate::engine::{Account, Cell, Evaluator, Intake, Unread, wording};
+use crate::plan::{Number, Plan, Service, Threshold, Timestamp};
 
 /// What was read, over all inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
+    /// Each input and what it was read as.
+    pub inputs: Vec<(String, String)>,
     /// Events taken.
     pub events: u64,
     /// Lines not taken, by cause, in order of the cause.
@@ -44,90 +46,137 @@ impl Totals {
 pub fn render(plan: &Plan, evaluator: &Evaluator, totals: &Totals) -> String {
     let mut text = String::new();
     for (i, threshold) in plan.thresholds.iter().enumerate() {
-        let (_, account) = evaluator.report(i);
-        block(&mut text, threshold, account, evaluator.groups(i));
+        block(&mut text, threshold, evaluator, i);
     }
-    let drawn = (0..plan.thresholds.len()).any(|i| !evaluator.report(i).1.cells.is_empty());
-    if drawn {
+    if (0..plan.thresholds.len()).any(|i| !evaluator.report(i).1.cells.is_empty()) {
         text.push_str(
-            "in a sparkline ▁ to ▄ are below the limit, ▅ to █ above it; each column is the worst of its time\n",
+            "in a sparkline ▁ to ▄ kept the promise and ▅ to █ broke it; each column is the worst window of its time\n",
         );
     }
     inputs(&mut text, totals);
-    late(&mut text, plan, evaluator);
+    for (i, threshold) in plan.thresholds.iter().enumerate() {
+        not_counted(&mut text, plan, threshold, evaluator.report(i).0);
+    }
     text
 }
 
-/// One line for each cause by which more than 1 % of the events were not counted.
-pub fn warnings(plan: &Plan, evaluator: &Evaluator, totals: &Totals) -> Vec<String> {
+/// What is likely to be a mistake: thresholds that nothing was counted for, and causes that took more than 1 %.
+pub fn warnings(plan: &Plan, evaluator: &Evaluator, unread: &Unread, totals: &Totals) -> Vec<String> {
     let mut warnings = Vec::new();
     let lines = totals.events + totals.outside + totals.refused_lines();
-    for (cause, count) in &totals.refused {
-        if count * 100 > lines {
-            let share = percent(*count, lines);
-            warnings.push(format!("{share} of the lines were refused: {cause}"));
+    if totals.events == 0 {
+        let of = match totals.outside {
+            0 => String::new(),
+            outside => format!(": all {} lie outside of --from and --to", count(outside)),
+        };
+        warnings.push(format!("no event was judged{of}"));
+    }
+    for (cause, refused) in &totals.refused {
+        if refused * 100 > lines {
+            warnings.push(format!("{} of the lines were refused: {cause}", percent(*refused, lines)));
         }
     }
+    if unread.without_service > 0 {
+        warnings.push(format!("{} have no service, and no threshold reads them", events(unread.without_service)));
+    }
     for (i, threshold) in plan.thresholds.iter().enumerate() {
-        let refusals = evaluator.report(i).0;
-        let id = &threshold.id;
-        if refusals.late * 100 > totals.events {
-            let share = percent(refusals.late, totals.events);
-            let by = wording::length(rounded(refusals.late_by));
-            warnings.push(format!("{share} of the events were too late for {id}, by up to {by}: raise `:grace`"));
+        let intake = evaluator.report(i).0;
+        if totals.events > 0
+            && intake.counted == 0
+            && let Some(cause) = why_nothing(threshold, intake, unread)
+        {
+            warnings.push(format!("nothing was counted for {}: {cause}", threshold.id));
         }
-        if refusals.no_number * 100 > totals.events {
-            let share = percent(refusals.no_number, totals.events);
-            warnings.push(format!("{share} of the events have no number to read for {id}"));
-        }
-        if refusals.groups > 0 {
-            let most = plan.limits.groups;
-            let count = refusals.groups;
-            warnings
-                .push(format!("{count} events were left out of {id}: above {most} groups (`:limits {{:groups N}}`)"));
-        }
-        if refusals.windows > 0 {
-            let most = plan.limits.open_windows;
-            let count = refusals.windows;
+        let offered = intake.passed();
+        if intake.late * 100 > offered {
+            let (share, by) = (percent(intake.late, offered), wording::length(rounded(intake.late_by)));
             warnings.push(format!(
-                "{count} events were left out of {id}: above {most} open windows (`:limits {{:open-windows N}}`)"
+                "{share} of the events for {} were too late, by up to {by}: raise `:grace`",
+                threshold.id
+            ));
+        }
+        if intake.no_number * 100 > offered {
+            let (share, field) = (percent(intake.no_number, offered), threshold.measure.field().name());
+            warnings.push(format!("{share} of the events for {} have a `:{field}` that is no number", threshold.id));
+        }
+        if intake.groups > 0 {
+            let most = count(plan.limits.groups as u64);
+            let left_out = events(intake.groups);
+            warnings.push(format!(
+                "{left_out} were left out of {}: above {most} groups (`:limits {{:groups N}}`)",
+                threshold.id
+            ));
+        }
+        if intake.windows > 0 {
+            let most = count(plan.limits.open_windows as u64);
+            let left_out = events(intake.windows);
+            warnings.push(format!(
+                "{left_out} were left out of {}: above {most} open windows (`:limits {{:open-windows N}}`)",
+                threshold.id
             ));
         }
     }
     warnings
 }
 
-fn block(text: &mut String, threshold: &Threshold, account: &Account, (groups, violated): (usize, usize)) {
-    let bounds: Vec<String> = threshold
-        .bounds
-        .iter()
-        .map(|bound| format!("{} {}", bound.comparator.symbol(), wording::shown_limit(threshold, bound)))
-        .collect();
+/// Why a threshold counted nothing at all; None if it is because of what is warned about anyway.
+fn why_nothing(threshold: &Threshold, intake: &Intake, unread: &Unread) -> Option<String> {
+    let field = threshold.measure.field().name();
+    if intake.passed() > 0 {
+        return (intake.absent > 0).then(|| format!("none of {} has `:{field}`", events(intake.absent)));
+    }
+    if intake.filtered > 0 {
+        return Some(format!("its `:where` was true of none of {}", events(intake.filtered)));
+    }
+    let service = match &threshold.service {
+        Service::Exactly(name) => format!("no event has the service `{name}`"),
+        Service::Matching(pattern) => format!("no event has a service that matches `{}`", pattern.as_str()),
+    };
+    let others: Vec<String> =
+        unread.services.iter().map(|name| format!("`{}`", String::from_utf8_lossy(name).escape_debug())).collect();
+    Some(if others.is_empty() { service } else { format!("{service}; there is {}", others.join(", ")) })
+}
+
+fn block(text: &mut String, threshold: &Threshold, evaluator: &Evaluator, i: usize) {
+    let (_, account) = evaluator.report(i);
+    let (groups, violated) = evaluator.groups(i);
     let within = wording::length(threshold.interval.micros());
     let hop = match threshold.every == threshold.interval {
         true => String::new(),
         false => format!(", every {}", wording::length(threshold.every.micros())),
     };
-    let _ = writeln!(text, "{}  {} ({within}{hop})", threshold.id, bounds.join(" and "));
-    let mut windows = format!("{} windows judged", count(account.judged));
+    // A name says nothing of what is measured; a path does.
+    let subject = if is_named(threshold) {
+        format!("{}  {}", threshold.id, wording::subject(threshold, threshold.service.text()))
+    } else {
+        threshold.id.clone()
+    };
+    let shadow = if threshold.output.shadow { ", shadow" } else { "" };
+    let _ = writeln!(text, "{subject}  {} ({within}{hop}{shadow})", wording::bounds(threshold));
+    let mut windows = format!("{} judged", plural(account.judged, "window"));
     if account.cut > 0 {
         let _ = write!(windows, ", {} cut (not watched throughout)", count(account.cut));
     }
-    if account.thin > 0 {
-        let _ = write!(windows, ", {} without verdict (too few events)", count(account.thin));
+    for (without, why) in [(account.empty, "no events"), (account.few, "too few events")] {
+        if without > 0 {
+            let _ = write!(windows, ", {} without verdict ({why})", count(without));
+        }
     }
     if !threshold.has_one_group() {
-        let _ = write!(windows, ", in {} groups at the end", count(groups as u64));
+        let _ = write!(windows, ", in {} at the end", plural(groups as u64, "group"));
     }
     let _ = writeln!(text, "  {windows}");
     if account.violations == 0 {
         let _ = writeln!(text, "  no violation");
     } else {
-        let plural = if account.violations == 1 { "violation" } else { "violations" };
         let lasted = wording::length(rounded(account.violated));
-        let mut line = format!("{} {plural}, {lasted} in violation", count(account.violations));
-        if violated > 0 {
-            line.push_str(", not over at the end");
+        let mut line = format!("{}, {lasted} in violation", plural(account.violations, "violation"));
+        match (violated, threshold.has_one_group()) {
+            (0, _) => {}
+            (_, true) => line.push_str(", not over at the end"),
+            (groups, false) => {
+                let _ = write!(line, ", {} not over at the end", count(groups as u64));
+            }
         }
         if account.by_one > 0 {
             let _ = write!(line, ", {} decided by a single value", count(account.by_one));
@@ -135,10 +184,14 @@ fn block(text: &mut String, threshold: &Threshold, account: &Account, (groups, v
         let _ = writeln!(text, "  {line}");
     }
     if let Some(worst) = &account.worst {
-        let value =
-            worst.measured.value.map_or("not known".to_string(), |value| wording::shown(threshold, value.to_f64()));
-        let start = Timestamp::MIN.plus(worst.start.saturating_sub(Timestamp::MIN.micros()));
-        let _ = writeln!(text, "  worst window {start}: {value} ({} events)", count(worst.measured.count));
+        let value = worst.measured.value.map_or("not known".to_string(), |value| shown(threshold, value));
+        let group: String = evaluator
+            .worst_group(i)
+            .into_iter()
+            .map(|(name, text)| format!(", {name} {}", text.as_deref().unwrap_or("(none)").escape_debug()))
+            .collect();
+        let (start, end) = (time(worst.start), time(worst.end));
+        let _ = writeln!(text, "  worst window {start} to {end}: {value} ({}{group})", events(worst.measured.count));
     }
     if let Some(line) = sparkline(threshold, account) {
         let _ = writeln!(text, "  {line}");
@@ -146,59 +199,74 @@ fn block(text: &mut String, threshold: &Threshold, account: &Account, (groups, v
     text.push('\n');
 }
 
-/// `▁▂▁█▁  85 to 143`: below the limit ▁ to ▄, above ▅ to █, each side to its own scale.
+/// `▁▂▁█▁  85 to 143, limit 100`: what kept the promise ▁ to ▄, what broke it ▅ to █, each to its own scale.
 fn sparkline(threshold: &Threshold, account: &Account) -> Option<String> {
-    const BELOW: [char; 4] = ['▁', '▂', '▃', '▄'];
-    const ABOVE: [char; 4] = ['▅', '▆', '▇', '█'];
-    let values = || account.cells.iter().filter_map(|cell| cell.value);
-    let (least, greatest) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
-    let limit = threshold.bounds.first()?.limit.to_f64();
-    let at_limit_is_above = !wording::wants_less(threshold);
+    const KEPT: [char; 4] = ['▁', '▂', '▃', '▄'];
+    const BROKE: [char; 4] = ['▅', '▆', '▇', '█'];
+    let (least, greatest) = account.range?;
+    let badness = |value: f64| wording::badness(threshold, value);
+    let (mildest, worst) = {
+        let (a, b) = (badness(least), badness(greatest));
+        (a.min(b), a.max(b))
+    };
     let step = |part: f64, whole: f64| {
         let share = if whole > 0.0 { part / whole } else { 0.0 };
         ((share * 4.0) as usize).min(3)
     };
-    let column = |value: f64| {
-        if value > limit || (value == limit && at_limit_is_above) {
-            ABOVE[step(value - limit, greatest - limit)]
-        } else {
-            BELOW[step(value - least, limit - least)]
-        }
+    let column = |cell: &Cell| match (cell.value, cell.violated) {
+        (None, false) => '·',
+        (None, true) => BROKE[0],
+        (Some(value), true) => BROKE[step(badness(value), worst)],
+        (Some(value), false) => KEPT[step(badness(value) - mildest, -mildest)],
     };
-    let line: String = account.cells.iter().map(|cell| cell.value.map_or('·', column)).collect();
-    let (least, greatest) = (wording::shown(threshold, least), wording::shown(threshold, greatest));
-    let shown = wording::shown_limit(threshold, threshold.bounds.first()?);
-    Some(format!("{line}  {least} to {greatest}, limit {shown}"))
+    let line: String = account.cells.iter().map(column).collect();
+    let range = match (wording::shown(threshold, least), wording::shown(threshold, greatest)) {
+        (least, greatest) if least == greatest => least,
+        (least, greatest) => format!("{least} to {greatest}"),
+    };
+    Some(format!("{line}  {range}, promised {}", wording::bounds(threshold)))
 }
 
 fn inputs(text: &mut String, totals: &Totals) {
-    let _ = write!(text, "{} events", count(totals.events));
+    for (path, kind) in &totals.inputs {
+        let _ = writeln!(text, "{}: read as {kind}", path.escape_debug());
+    }
+    let _ = write!(text, "{}", events(totals.events));
     if let (Some(least), Some(greatest)) = (totals.least, totals.greatest) {
-        let time = |micros: i64| Timestamp::MIN.plus(micros - Timestamp::MIN.micros());
         let _ = write!(text, ", {} to {}", time(least), time(greatest));
     }
     text.push('\n');
     if totals.outside > 0 {
-        let _ = writeln!(text, "{} events outside of --from and --to", count(totals.outside));
+        let _ = writeln!(text, "{} outside of --from and --to", events(totals.outside));
     }
     for (cause, lines) in &totals.refused {
-        let _ = writeln!(text, "{} lines refused: {cause}", count(*lines));
+        let _ = writeln!(text, "{} refused: {cause}", plural(*lines, "line"));
     }
 }
 
-fn late(text: &mut String, plan: &Plan, evaluator: &Evaluator) {
-    for (i, threshold) in plan.thresholds.iter().enumerate() {
-        let refusals = evaluator.report(i).0;
-        let causes = [
-            (refusals.late, format!("too late, by up to {}", wording::length(rounded(refusals.late_by)))),
-            (refusals.no_number, format!("`{}` is no number", threshold.measure.field().name())),
-            (refusals.groups, "above the limit of groups".to_string()),
-            (refusals.windows, "above the limit of open windows".to_string()),
-        ];
-        for (events, cause) in causes.iter().filter(|(events, _)| *events > 0) {
-            let _ = writeln!(text, "{} events not counted for {}: {cause}", count(*events), threshold.id);
-        }
+fn not_counted(text: &mut String, plan: &Plan, threshold: &Threshold, intake: &Intake) {
+    let causes = [
+        (intake.late, format!("too late, by up to {}", wording::length(rounded(intake.late_by)))),
+        (intake.no_number, format!("`:{}` is no number", threshold.measure.field().name())),
+        (intake.groups, format!("above {} groups", count(plan.limits.groups as u64))),
+        (intake.windows, format!("above {} open windows", count(plan.limits.open_windows as u64))),
+    ];
+    for (left_out, cause) in causes.iter().filter(|(left_out, _)| *left_out > 0) {
+        let _ = writeln!(text, "{} not counted for {}: {cause}", events(*left_out), threshold.id);
     }
+}
+
+/// Whether the id is a `:name`.
+pub fn is_named(threshold: &Threshold) -> bool {
+    !threshold.id.starts_with("[:")
+}
+
+fn shown(threshold: &Threshold, value: Number) -> String {
+    wording::shown(threshold, value.to_f64())
+}
+
+fn time(micros: i64) -> Timestamp {
+    Timestamp::MIN.plus(micros.saturating_sub(Timestamp::MIN.micros()))
 }
 
 /// To whole seconds if it is longer than a few.
@@ -209,6 +277,16 @@ fn rounded(micros: i64) -> i64 {
 
 fn percent(part: u64, whole: u64) -> String {
     format!("{:.1} %", part as f64 * 100.0 / whole.max(1) as f64)
+}
+
+fn events(n: u64) -> String {
+    plural(n, "event")
+}
+
+/// `1 window`, `27,915 windows`.
+fn plural(n: u64, one: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{} {one}{ending}", count(n))
 }
 
 /// `27915` is `27,915`.

@@ -1,10 +1,9 @@
 //! What a threshold came to over a whole history: the ground of the summary.
 
-use super::budget::Budget;
 use super::shape::Shape;
 use super::tally::Tally;
 use super::transition::Measured;
-use super::verdict::{self, Judgement, Verdict};
+use super::verdict::{Judgement, Verdict};
 use super::wording;
 use crate::plan::{Number, Threshold};
 
@@ -18,29 +17,37 @@ pub struct Account {
     pub judged: u64,
     /// Windows of which too much was unwatched.
     pub cut: u64,
-    /// Windows with too few events to tell.
-    pub thin: u64,
+    /// Windows without a verdict because they held nothing.
+    pub empty: u64,
+    /// Windows without a verdict because they held too little.
+    pub few: u64,
     /// Transitions to violation.
     pub violations: u64,
     /// Violations of a percentile or percentage that hung on one event.
     pub by_one: u64,
-    /// Over all groups, in microseconds; an open violation counts from its end.
+    /// Over all groups, in microseconds; an open violation counts up to the end.
     pub violated: i64,
+    /// Of whole windows, like all below.
     pub worst: Option<Worst>,
+    /// The least and the greatest value.
+    pub range: Option<(f64, f64)>,
     /// The worst value of each stretch of time.
     pub cells: Vec<Cell>,
     /// Windows to a cell.
     stretch: i64,
     first: i64,
-    greatest_excess: f64,
 }
 
 /// The window that was furthest from keeping its promise.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Worst {
     /// Of the window, in microseconds.
     pub start: i64,
+    pub end: i64,
     pub measured: Measured,
+    violated: bool,
+    /// Of its group, encoded.
+    pub(super) key: Box<[u8]>,
 }
 
 /// One column of a sparkline.
@@ -56,59 +63,48 @@ pub struct Run {
     pub window: i64,
     pub length: i64,
     pub judgement: Judgement,
+    /// Whether too much of them was unwatched.
+    pub cut: bool,
+}
+
+impl Run {
+    /// Whether a window that starts on a multiple of the interval is among them.
+    pub fn ends_an_interval(&self, shape: Shape) -> bool {
+        let panes = shape.panes();
+        (self.window + self.length - 1).div_euclid(panes) != (self.window - 1).div_euclid(panes)
+    }
 }
 
 impl Account {
-    /// Enters a run of windows. `measure` is asked only if the run is to be shown.
-    pub(super) fn add(
-        &mut self,
-        threshold: &Threshold,
-        shape: Shape,
-        run: Run,
-        tally: &Tally,
-        measure: &mut dyn FnMut(&mut Budget) -> Measured,
-        budget: &mut Budget,
-    ) {
+    /// Counts a run of windows; true if it is to be shown.
+    pub(super) fn enter(&mut self, run: Run, tally: &Tally) -> bool {
         let length = u64::try_from(run.length).unwrap_or(0);
-        let violated = match run.judgement {
-            Judgement::Cut => {
-                self.cut += length;
-                return;
-            }
-            Judgement::Thin => {
-                self.thin += length;
-                return;
-            }
-            Judgement::Verdict(verdict, _) => verdict == Verdict::Violation,
-        };
-        self.judged += length;
-        // Of overlapping windows one an interval is enough to draw, and those that are worse than any before.
-        let panes = shape.panes();
-        let last = run.window + run.length - 1;
-        let drawn = run.length >= panes || last.div_euclid(panes) != (run.window - 1).div_euclid(panes);
-        let excess = if drawn { 0.0 } else { verdict::excess(threshold, tally) };
-        if drawn || excess > self.greatest_excess {
-            self.greatest_excess = self.greatest_excess.max(excess);
-            let measured = measure(budget);
-            self.note_worst(threshold, shape.start(run.window), measured);
-            self.draw(threshold, run, measured.value.map(Number::to_f64), violated);
-        } else if violated {
-            self.draw(threshold, run, None, violated);
+        match run.judgement {
+            Judgement::Cut => self.cut += length,
+            Judgement::Thin if tally.total == 0 => self.empty += length,
+            Judgement::Thin => self.few += length,
+            Judgement::Verdict(..) => self.judged += length,
         }
+        matches!(run.judgement, Judgement::Verdict(..)) && !run.cut
     }
 
-    fn note_worst(&mut self, threshold: &Threshold, start: i64, measured: Measured) {
+    /// Shows a run of windows.
+    pub(super) fn show(&mut self, threshold: &Threshold, shape: Shape, run: Run, measured: Measured, key: &[u8]) {
+        let violated = matches!(run.judgement, Judgement::Verdict(Verdict::Violation, _));
         let value = measured.value.map(Number::to_f64);
-        let worst = self.worst.and_then(|worst| worst.measured.value).map(Number::to_f64);
-        let is_worse = match (value, worst) {
-            (Some(value), Some(worst)) if wording::wants_less(threshold) => value > worst,
-            (Some(value), Some(worst)) => value < worst,
-            (Some(_), None) => true,
-            (None, _) => self.worst.is_none(),
-        };
-        if is_worse {
-            self.worst = Some(Worst { start, measured });
+        if let Some(value) = value {
+            let (least, greatest) = self.range.unwrap_or((value, value));
+            self.range = Some((least.min(value), greatest.max(value)));
         }
+        let is_worse = self.worst.as_ref().is_none_or(|worst| {
+            let known = Cell { value: worst.measured.value.map(Number::to_f64), violated: worst.violated };
+            is_worse(threshold, Cell { value, violated }, known)
+        });
+        if is_worse {
+            let (start, end) = (shape.start(run.window), shape.end(run.window));
+            self.worst = Some(Worst { start, end, measured, violated, key: key.into() });
+        }
+        self.draw(threshold, run, Cell { value, violated });
     }
 
     /// Enters a change of status; `lasted` is how long a violation was that has ended, in microseconds.
@@ -122,12 +118,7 @@ impl Account {
         }
     }
 
-    /// The window that a cell begins with.
-    pub fn cell_start(&self, cell: usize) -> i64 {
-        self.first + i64::try_from(cell).unwrap_or(0) * self.stretch
-    }
-
-    fn draw(&mut self, threshold: &Threshold, run: Run, value: Option<f64>, violated: bool) {
+    fn draw(&mut self, threshold: &Threshold, run: Run, shown: Cell) {
         if self.cells.is_empty() {
             self.first = run.window;
             self.stretch = 1;
@@ -143,7 +134,7 @@ impl Account {
             self.cells.resize(to + 1, Cell::default());
         }
         for cell in &mut self.cells[from..=to] {
-            *cell = worse(threshold, *cell, Cell { value, violated });
+            *cell = worse(threshold, *cell, shown);
         }
     }
 
@@ -156,10 +147,15 @@ impl Account {
 }
 
 fn worse(threshold: &Threshold, a: Cell, b: Cell) -> Cell {
-    let less = wording::wants_less(threshold);
-    let value = match (a.value, b.value) {
-        (Some(a), Some(b)) => Some(if less { a.max(b) } else { a.min(b) }),
-        (a, b) => a.or(b),
-    };
-    Cell { value, violated: a.violated || b.violated }
+    if is_worse(threshold, b, a) { b } else { a }
+}
+
+/// A violated window is worse than one that is not; else the value decides.
+fn is_worse(threshold: &Threshold, a: Cell, b: Cell) -> bool {
+    match (a.value, b.value) {
+        (Some(_), None) => a.violated >= b.violated,
+        (None, _) => a.violated && !b.violated,
+        (Some(_), Some(_)) if a.violated != b.violated => a.violated,
+        (Some(a), Some(b)) => wording::badness(threshold, a) > wording::badness(threshold, b),
+    }
 }

@@ -9,12 +9,16 @@ use super::account::Account;
 use super::budget::Budget;
 use super::compiled::Compiled;
 use super::group::{Closing, Group};
-use super::lane::{Counts, Lane, Refusals};
+use super::intake::Intake;
+use super::lane::{Counts, Lane};
 use super::shape::Shape;
 use super::transition::Transition;
 use super::verdict::Verdict;
 use super::watch::Watch;
 use crate::plan::Timestamp;
+
+/// With more groups, of overlapping windows only one an interval is measured for the summary.
+const CLOSELY: usize = 64;
 
 /// What time counts as watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +62,7 @@ pub(super) struct Position {
 #[derive(Debug, Default)]
 pub(super) struct Subjects {
     pub groups: HashMap<Box<[u8]>, Group>,
-    pub refusals: Refusals,
+    pub intake: Intake,
     pub account: Account,
 }
 
@@ -146,15 +150,21 @@ impl Evaluator {
     }
 
     /// What could not be counted for a threshold, and what it came to. `threshold` is an index into the plan.
-    pub fn report(&self, threshold: usize) -> (&Refusals, &Account) {
+    pub fn report(&self, threshold: usize) -> (&Intake, &Account) {
         let subjects = &self.subjects[threshold];
-        (&subjects.refusals, &subjects.account)
+        (&subjects.intake, &subjects.account)
     }
 
     /// How many groups of a threshold there are, and how many of them are in violation.
     pub fn groups(&self, threshold: usize) -> (usize, usize) {
         let groups = &self.subjects[threshold].groups;
         (groups.len(), groups.values().filter(|group| group.standing.status == Verdict::Violation).count())
+    }
+
+    /// Name and text of each field of the group of a threshold's worst window; empty if there is but one group.
+    pub fn worst_group(&self, threshold: usize) -> Vec<(String, Option<String>)> {
+        let key = self.subjects[threshold].account.worst.as_ref().map(|worst| worst.key.as_ref());
+        super::transition::name_group(&self.compiled.plan.thresholds[threshold], key.unwrap_or_default())
     }
 
     /// Takes all that the lanes have counted; closes nothing.
@@ -198,7 +208,10 @@ impl Evaluator {
                 && moves
                 && let Some(first) = first
             {
-                let only = subjects.groups.entry(Box::default()).or_insert_with(|| Group::new(first, limits));
+                let only = subjects
+                    .groups
+                    .entry(Box::default())
+                    .or_insert_with(|| Group::new(first, limits, shape.panes() > 1));
                 only.next = first;
             }
             let mut closing = Closing {
@@ -208,9 +221,13 @@ impl Evaluator {
                 budget: &mut self.budget,
                 account: &mut subjects.account,
                 panes: &mut self.panes,
+                key: Vec::new(),
+                closely: subjects.groups.len() <= CLOSELY,
             };
-            let late = subjects.refusals.late;
+            let late = subjects.intake.late;
             subjects.groups.retain(|key, group| {
+                closing.key.clear();
+                closing.key.extend_from_slice(key);
                 let lives = group.close(target, &mut closing, &mut changes);
                 let named =
                     changes.drain(..).map(|change| Transition::new(&compiled.plan, *threshold, key, &change, late));
@@ -240,7 +257,7 @@ impl Evaluator {
     }
 
     fn take(&mut self, threshold: usize, mut counts: Counts, lane: &mut Lane) {
-        self.subjects[threshold].refusals.merge(&counts.refusals);
+        self.subjects[threshold].intake.merge(&counts.intake);
         if self.compiled.plan.thresholds[threshold].has_one_group() {
             if let Some(count) = counts.groups.pop() {
                 self.take_group(threshold, Box::default(), count.first, count.panes, lane);
@@ -275,20 +292,22 @@ impl Evaluator {
         let is_full = subjects.groups.len() >= limits.groups && !subjects.groups.contains_key(&key);
         if is_full {
             for mut pane in panes {
-                subjects.refusals.groups += pane.tally.total.max(1);
+                subjects.intake.groups += pane.tally.total.max(1);
                 pane.sketch.release(&mut lane.counting.budget);
             }
             return;
         }
         let bounds = self.compiled.limits[threshold].len();
-        let group = subjects.groups.entry(key).or_insert_with(|| Group::new(first, bounds));
+        let hops = self.compiled.shapes[self.compiled.shape_of[threshold]].panes() > 1;
+        let group = subjects.groups.entry(key).or_insert_with(|| Group::new(first, bounds, hops));
         group.next = group.next.min(first);
         for mut pane in panes {
             if self.panes >= limits.open_windows && !group.has_pane(pane.index) {
-                subjects.refusals.windows += pane.tally.total.max(1);
+                subjects.intake.windows += pane.tally.total.max(1);
                 pane.sketch.release(&mut lane.counting.budget);
                 continue;
             }
+            subjects.intake.counted += pane.tally.total;
             pane.sketch.move_budget(&mut lane.counting.budget, &mut self.budget);
             if !group.absorb(pane, &mut self.budget) {
                 self.panes += 1;

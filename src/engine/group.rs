@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, Run};
 use super::budget::Budget;
 use super::pane::Pane;
+use super::rolling::Rolling;
 use super::shape::Shape;
-use super::sketch::Sketch;
+use super::sketch::{FEW, Sketch};
 use super::standing::Standing;
 use super::tally::Tally;
 use super::transition::{Change, Measured};
@@ -30,6 +31,11 @@ pub struct Group {
     summed_until: i64,
     /// The greatest time of an event that is summed up or has been, in microseconds.
     last: Option<i64>,
+    /// Whether windows overlap.
+    hops: bool,
+    /// The values of overlapping windows.
+    #[serde(skip)]
+    rolling: Rolling,
 }
 
 /// What closing windows needs besides the group.
@@ -41,11 +47,15 @@ pub struct Closing<'a> {
     pub account: &'a mut Account,
     /// Open panes of all groups; closing makes it less.
     pub panes: &'a mut usize,
+    /// Of the group, encoded.
+    pub key: Vec<u8>,
+    /// Whether each window is measured for the summary.
+    pub closely: bool,
 }
 
 impl Group {
     /// A group whose first window is `first`; `limits` is how many limits its values are counted against.
-    pub fn new(first: i64, limits: usize) -> Group {
+    pub fn new(first: i64, limits: usize, hops: bool) -> Group {
         Group {
             next: first,
             standing: Standing::default(),
@@ -54,6 +64,8 @@ impl Group {
             sum: Tally::new(limits),
             summed_until: i64::MIN,
             last: None,
+            hops,
+            rolling: Rolling::default(),
         }
     }
 
@@ -62,6 +74,9 @@ impl Group {
         if pane.index < self.summed_until {
             self.sum.merge(&pane.tally);
             self.last = self.last.max(Some(pane.last));
+            if self.hops {
+                self.rolling.add(&pane.sketch, budget);
+            }
         }
         match self.panes.binary_search_by_key(&pane.index, |own| own.index) {
             Ok(at) => {
@@ -116,19 +131,22 @@ impl Group {
             {
                 self.change(verdict, reason, window + at, unwatched, closing, out);
             }
-            let run = Run { window, length, judgement };
-            let (panes, inside, sum) = (&self.panes, self.inside, &self.sum);
-            closing.account.add(
-                threshold,
-                shape,
-                run,
-                sum,
-                &mut |budget| measure(threshold, panes, inside, sum, budget),
-                closing.budget,
-            );
+            let cut = unwatched > threshold.policy.max_gap;
+            let run = Run { window, length, judgement, cut };
+            if closing.account.enter(run, &self.sum) && (closing.closely || run.ends_an_interval(shape)) {
+                let measured = self.measure(threshold, closing.budget);
+                closing.account.show(threshold, shape, run, measured, &closing.key);
+            }
             self.next = window + length;
         }
         true
+    }
+
+    /// Makes again what is not saved.
+    pub fn restore(&mut self, budget: &mut Budget) {
+        if self.hops {
+            self.panes.iter().take(self.inside).for_each(|pane| self.rolling.add(&pane.sketch, budget));
+        }
     }
 
     /// For what a restored snapshot takes of the memory for sketches.
@@ -143,6 +161,11 @@ impl Group {
             if self.inside > 0 {
                 self.sum.subtract(&pane.tally);
                 self.inside -= 1;
+                match (self.hops, self.inside) {
+                    (false, _) => {}
+                    (true, 0) => self.rolling.clear(closing.budget),
+                    (true, _) => self.rolling.subtract(&pane.sketch),
+                }
             } else {
                 self.last = self.last.max(Some(pane.last));
             }
@@ -155,6 +178,9 @@ impl Group {
         {
             self.sum.merge(&pane.tally);
             self.last = self.last.max(Some(pane.last));
+            if self.hops {
+                self.rolling.add(&pane.sketch, closing.budget);
+            }
             self.inside += 1;
         }
     }
@@ -200,37 +226,44 @@ impl Group {
         };
         self.standing.status = to;
         self.standing.since = (to == Verdict::Violation).then_some(end);
-        let measured = measure(closing.threshold, &self.panes, self.inside, &self.sum, closing.budget);
+        let measured = self.measure(closing.threshold, closing.budget);
         closing.account.change(to, end - since, verdict::hangs_on_one(closing.threshold, &self.sum));
         out.push(Change { to, reason, start, end, since, unwatched, measured });
     }
-}
 
-/// What is shown of the window that is summed up.
-fn measure(threshold: &Threshold, panes: &VecDeque<Pane>, inside: usize, sum: &Tally, budget: &mut Budget) -> Measured {
-    match threshold.measure {
-        Measure::Count { .. } => {
-            Measured { value: Number::from_f64(sum.matched as f64), count: sum.total, matched: sum.matched }
+    /// What is shown of the window that is summed up.
+    fn measure(&self, threshold: &Threshold, budget: &mut Budget) -> Measured {
+        let sum = &self.sum;
+        let of_matched = |value: Option<f64>| Measured {
+            value: value.and_then(Number::from_f64),
+            count: sum.total,
+            matched: sum.matched,
+        };
+        match threshold.measure {
+            Measure::Count { .. } => of_matched(Some(sum.matched as f64)),
+            Measure::Percentage { .. } => of_matched((sum.total > 0).then(|| sum.matched as f64 / sum.total as f64)),
+            Measure::Percentile { .. } => {
+                let shown =
+                    if sum.total == 0 { None } else { self.percentile(verdict::rank(threshold, sum.total), budget) };
+                let value = shown.map(|value| super::agree::agree(threshold, sum, value));
+                Measured { value, count: sum.total, matched: verdict::good_values(threshold, sum) }
+            }
         }
-        Measure::Percentage { .. } => {
-            let share = (sum.total > 0).then(|| sum.matched as f64 / sum.total as f64);
-            let value = share.and_then(Number::from_f64);
-            Measured { value, count: sum.total, matched: sum.matched }
+    }
+
+    fn percentile(&self, rank: u64, budget: &mut Budget) -> Option<Number> {
+        if self.inside == 1 {
+            return self.panes[0].sketch.at_rank(rank);
         }
-        Measure::Percentile { .. } => {
-            let rank = if sum.total == 0 { 0 } else { verdict::rank(threshold, sum.total) };
-            let shown = match inside {
-                1 => panes[0].sketch.at_rank(rank),
-                _ => {
-                    let mut all = Sketch::default();
-                    panes.iter().take(inside).for_each(|pane| all.merge(&pane.sketch, budget));
-                    let shown = all.at_rank(rank);
-                    all.release(budget);
-                    shown
-                }
-            };
-            let value = shown.map(|value| super::agree::agree(threshold, sum, value));
-            Measured { value, count: sum.total, matched: verdict::good_values(threshold, sum) }
+        if self.sum.total > FEW as u64
+            && let Some(value) = self.rolling.at_rank(rank)
+        {
+            return Number::from_f64(value);
         }
+        let mut all = Sketch::default();
+        self.panes.iter().take(self.inside).for_each(|pane| all.merge(&pane.sketch, budget));
+        let shown = all.at_rank(rank);
+        all.release(budget);
+        shown
     }
 }

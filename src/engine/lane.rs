@@ -8,6 +8,7 @@ use super::budget::Budget;
 use super::classifier::Classifier;
 use super::compiled::{Agenda, Compiled, Job, Read};
 use super::event::{Event, Value};
+use super::intake::Intake;
 use super::pane::{self, Pane};
 use super::shape::Shape;
 use super::sketch::Sketch;
@@ -32,6 +33,25 @@ pub struct Lane {
     pub(super) unstarted: bool,
 }
 
+/// Events that no threshold reads.
+#[derive(Clone, Debug, Default)]
+pub struct Unread {
+    pub without_service: u64,
+    /// Some of their services, in order of appearance.
+    pub services: Vec<Box<[u8]>>,
+}
+
+impl Unread {
+    /// So many services are remembered.
+    const SERVICES: usize = 8;
+
+    fn note(&mut self, service: &[u8]) {
+        if self.services.len() < Unread::SERVICES && !self.services.iter().any(|known| **known == *service) {
+            self.services.push(service.into());
+        }
+    }
+}
+
 /// What was counted, and where in the windows that is.
 #[derive(Debug)]
 pub(super) struct Counting {
@@ -50,6 +70,7 @@ struct Reading {
     services: HashMap<Box<[u8]>, Arc<Agenda>>,
     last_service: Vec<u8>,
     last_agenda: Option<Arc<Agenda>>,
+    unread: Unread,
     /// For each class of the agenda the bits of the patterns that match, if the field is there.
     classes: Vec<Option<u64>>,
     /// For each number of the agenda.
@@ -74,7 +95,7 @@ pub(super) struct Track {
 /// What was counted for one threshold.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    pub refusals: Refusals,
+    pub intake: Intake,
     /// By the encoded key of the group; empty for a threshold of one group.
     pub by_key: HashMap<Box<[u8]>, usize>,
     /// The first is the only one for a threshold of one group.
@@ -88,37 +109,6 @@ pub(super) struct Count {
     pub first: i64,
     /// In order of index.
     pub panes: Vec<Pane>,
-}
-
-/// Events that could not be counted for a threshold, by cause.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Refusals {
-    /// Came when all their windows were closed.
-    pub late: u64,
-    /// How late the latest was: microseconds from the end of its last window to the watermark at least.
-    pub late_by: i64,
-    /// Had a metric that is no number. The event itself was taken.
-    pub no_number: u64,
-    /// Would have begun a group above `:groups`.
-    pub groups: u64,
-    /// Would have opened a window above `:open-windows`.
-    pub windows: u64,
-}
-
-impl Refusals {
-    #[cold]
-    fn note_late(&mut self, shape: Shape, pane: i64, open: i64) {
-        self.late += 1;
-        self.late_by = self.late_by.max(shape.end(open - 1).saturating_sub(shape.end(pane)));
-    }
-
-    pub(super) fn merge(&mut self, other: &Refusals) {
-        self.late += other.late;
-        self.late_by = self.late_by.max(other.late_by);
-        self.no_number += other.no_number;
-        self.groups += other.groups;
-        self.windows += other.windows;
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -146,6 +136,7 @@ impl Lane {
                 services: HashMap::new(),
                 last_service: Vec::new(),
                 last_agenda: None,
+                unread: Unread::default(),
                 classes: Vec::new(),
                 numbers: Vec::new(),
             },
@@ -172,6 +163,7 @@ impl Lane {
         numbers.extend(agenda.numbers.iter().map(|field| read_number(&event.field(field))));
         for job in &agenda.jobs {
             if job.filtered && !self.compiled.plan.thresholds[job.threshold].accepts(event) {
+                self.counting.counts[job.threshold].intake.filtered += 1;
                 continue;
             }
             let counted = match job.read {
@@ -187,6 +179,11 @@ impl Lane {
             };
             self.counting.count(&self.compiled, job, event, counted);
         }
+    }
+
+    /// What was observed that no threshold reads.
+    pub fn unread(&self) -> &Unread {
+        &self.reading.unread
     }
 
     fn note_time(&mut self, time: i64) {
@@ -209,6 +206,7 @@ impl Reading {
         let name: &[u8] = match service {
             Value::Nil => {
                 self.last_agenda = None;
+                self.unread.without_service += 1;
                 return;
             }
             Value::Text(text) => text,
@@ -232,12 +230,16 @@ impl Reading {
             return Some(Arc::clone(agenda));
         }
         if compiled.matching.is_empty() {
+            self.unread.note(name);
             return None;
         }
         if self.services.len() >= SERVICES {
             self.services.clear();
         }
         let agenda = Arc::new(compiled.agenda_for(name));
+        if agenda.jobs.is_empty() {
+            self.unread.note(name);
+        }
         self.services.insert(name.into(), Arc::clone(&agenda));
         Some(agenda)
     }
@@ -254,11 +256,13 @@ impl Counting {
         let (pane, open) = (track.pane, track.open);
         let counts = &mut self.counts[job.threshold];
         if pane < open {
-            counts.refusals.note_late(compiled.shapes[job.shape], pane, open);
+            counts.intake.note_late(compiled.shapes[job.shape], pane, open);
             return;
         }
-        if matches!(counted, Counted::NoNumber) {
-            counts.refusals.no_number += 1;
+        match counted {
+            Counted::NoNumber => counts.intake.no_number += 1,
+            Counted::Nothing => counts.intake.absent += 1,
+            Counted::Value(_) | Counted::Event(_) => {}
         }
         let at = if job.single {
             if matches!(counted, Counted::Nothing | Counted::NoNumber) {
@@ -301,7 +305,7 @@ impl Counting {
         let at = match pane::find(&group.panes, pane) {
             Ok(at) => at,
             Err(_) if self.panes >= compiled.plan.limits.open_windows => {
-                counts.refusals.windows += 1;
+                counts.intake.windows += 1;
                 return;
             }
             Err(at) => {
@@ -336,7 +340,7 @@ impl Counts {
             return Some(*at);
         }
         if self.groups.len() >= most {
-            self.refusals.groups += 1;
+            self.intake.groups += 1;
             return None;
         }
         self.by_key.insert(key.into(), self.groups.len());

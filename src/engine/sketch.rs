@@ -7,7 +7,7 @@ use super::tiers::Tiers;
 use crate::plan::Number;
 
 /// So many values are kept as they are.
-const FEW: usize = 128;
+pub const FEW: usize = 128;
 
 /// The values of a window, good enough to read.
 #[derive(Clone, Debug, Serialize, Deserialize)]

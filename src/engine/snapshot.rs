@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use super::compiled::Compiled;
 use super::evaluator::{Evaluator, Position, Watching};
 use super::group::Group;
-use super::lane::{Lane, Refusals};
+use super::intake::Intake;
+use super::lane::Lane;
 use super::shape::Shape;
 use super::verdict::Verdict;
 use super::watch::Watch;
@@ -48,7 +49,7 @@ struct State {
 struct Saved {
     id: String,
     fingerprint: [u8; 16],
-    refusals: Refusals,
+    intake: Intake,
     groups: Vec<(Box<[u8]>, Group)>,
 }
 
@@ -65,7 +66,7 @@ impl Evaluator {
             thresholds.push(Saved {
                 id: threshold.id.clone(),
                 fingerprint: fingerprint(threshold),
-                refusals: subjects.refusals,
+                intake: subjects.intake,
                 groups,
             });
         }
@@ -113,13 +114,14 @@ impl Evaluator {
     }
 
     fn take_back(&mut self, at: usize, saved: Saved) {
-        self.subjects[at].refusals = saved.refusals;
+        self.subjects[at].intake = saved.intake;
         for (key, mut group) in saved.groups {
             for pane in group.panes_mut() {
                 let mut nothing = super::budget::Budget { limit: 0, used: pane.sketch.bytes() };
                 pane.sketch.move_budget(&mut nothing, &mut self.budget);
                 self.panes += 1;
             }
+            group.restore(&mut self.budget);
             self.subjects[at].groups.insert(key, group);
         }
     }

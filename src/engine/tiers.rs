@@ -51,6 +51,13 @@ impl Tiers {
         self.negative.merge(&other.negative, budget) && self.positive.merge(&other.positive, budget)
     }
 
+    /// Takes away values that were added; false if they were not.
+    pub fn subtract(&mut self, other: &Tiers) -> bool {
+        let zeros = self.zeros.checked_sub(other.zeros);
+        self.zeros = zeros.unwrap_or(0);
+        self.negative.subtract(&other.negative) && self.positive.subtract(&other.positive) && zeros.is_some()
+    }
+
     /// The value of rank `rank`, from 1.
     pub fn at_rank(&self, rank: u64) -> Option<f64> {
         let (negative, positive) = (self.negative.len(), self.positive.len());
@@ -105,6 +112,14 @@ impl Side {
         })
     }
 
+    fn subtract(&mut self, other: &Side) -> bool {
+        other.known().all(|(tier, histogram)| {
+            let at = usize::try_from(tier - self.first).unwrap_or(usize::MAX);
+            let own = self.tiers.get_mut(at).and_then(Option::as_mut);
+            own.is_some_and(|own| own.subtract(histogram).is_ok())
+        })
+    }
+
     fn known(&self) -> impl Iterator<Item = (i32, &Histogram<u32>)> {
         (self.first..).zip(&self.tiers).filter_map(|(tier, histogram)| Some((tier, histogram.as_ref()?)))
     }
@@ -117,7 +132,8 @@ impl Side {
         self.tiers.len() * size_of::<Option<Histogram<u32>>>() + self.known().count() * counters()
     }
 
-    /// The middle of the bucket that holds the value of that rank.
+    /// The least value, by magnitude, of the bucket that holds the value of that rank: no value that never was is
+    /// shown above the greatest.
     fn at_rank(&self, rank: u64) -> Option<f64> {
         let mut seen = 0;
         for (tier, histogram) in self.known() {
@@ -129,8 +145,8 @@ impl Side {
                 seen += u64::from(bucket.count_at_value());
                 if seen >= rank {
                     let value = bucket.value_iterated_to();
-                    let (low, next) = (histogram.lowest_equivalent(value), histogram.next_non_equivalent(value));
-                    return Some((low as f64 + next as f64) / 2.0 * power_of_two(tier * OCTAVES - SMALLEST));
+                    let least = histogram.lowest_equivalent(value) as f64;
+                    return Some(least * power_of_two(tier * OCTAVES - SMALLEST));
                 }
             }
         }

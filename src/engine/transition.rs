@@ -84,7 +84,7 @@ impl Transition {
     }
 }
 
-fn name_group(threshold: &Threshold, key: &[u8]) -> Vec<(String, Option<String>)> {
+pub(super) fn name_group(threshold: &Threshold, key: &[u8]) -> Vec<(String, Option<String>)> {
     let service = matches!(threshold.service, Service::Matching(_)).then_some("service");
     let names = service.into_iter().chain(threshold.group_by.iter().map(|field| field.name()));
     let texts = super::lane::decode_key(key);

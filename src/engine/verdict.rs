@@ -152,43 +152,11 @@ fn holds_for_good(bound: &Bound, count: u64) -> bool {
     }
 }
 
-/// How far a window is from keeping its promise: above 0 it breaks it, and more is worse.
-///
-/// Percentile and percentage: a share of the events; count: events, relative to the limit. 0 without a value.
-pub fn excess(threshold: &Threshold, tally: &Tally) -> f64 {
-    if tally.total == 0 && !matches!(threshold.measure, Measure::Count { .. }) {
-        return 0.0;
-    }
-    let of_bound = |(i, bound): (usize, &Bound)| {
-        let above = match threshold.measure {
-            Measure::Percentile { .. } => {
-                let split = tally.splits[i];
-                let rank = rank(threshold, tally.total);
-                let needed = if matches!(bound.comparator, Comparator::Less | Comparator::GreaterOrEqual) {
-                    split.below
-                } else {
-                    split.below + split.equal
-                };
-                (rank as f64 - needed as f64) / tally.total as f64
-            }
-            Measure::Percentage { .. } => tally.matched as f64 / tally.total as f64 - bound.limit.to_f64(),
-            Measure::Count { .. } => {
-                let limit = bound.limit.to_f64();
-                (tally.matched as f64 - limit) / limit.abs().max(1.0)
-            }
-        };
-        match bound.comparator {
-            Comparator::LessOrEqual | Comparator::Less => above,
-            Comparator::GreaterOrEqual | Comparator::Greater => -above,
-            Comparator::Equal => above.abs(),
-            Comparator::NotEqual => -above.abs(),
-        }
-    };
-    threshold.bounds.iter().enumerate().map(of_bound).fold(f64::NEG_INFINITY, f64::max)
-}
-
 /// Whether a violation of a percentile or percentage hangs on one event: with that one good, each bound would hold.
 pub fn hangs_on_one(threshold: &Threshold, tally: &Tally) -> bool {
+    if tally.total < threshold.policy.min_count {
+        return false;
+    }
     if matches!(threshold.measure, Measure::Count { .. }) || tally.total == 0 {
         return false;
     }

@@ -2,27 +2,15 @@
 
 use super::transition::Transition;
 use super::verdict::{Reason, Verdict};
-use crate::plan::{Bound, Comparator, Decimal, Measure, Number, Plan, Threshold};
+use crate::plan::{Bound, Comparator, Decimal, Field, Measure, Number, Plan, Threshold};
 
 /// `p99 of query-service response is 143, over 100 (10 min, 17 of 1234 events above)`.
 pub fn summary(transition: &Transition, plan: &Plan) -> String {
     let threshold = &plan.thresholds[transition.threshold];
-    let service = transition.service(plan);
-    let mut subject = match &threshold.measure {
-        Measure::Percentile { quantile, .. } => {
-            let percent = Decimal::parse(&format!("{}e2", quantile.decimal())).unwrap_or(quantile.decimal());
-            format!("p{percent} of {service}")
-        }
-        Measure::Percentage { field, pattern } => {
-            format!("share of {} {} of {service}", field.name(), pattern.as_str())
-        }
-        Measure::Count { field, pattern } => format!("count of {} {} of {service}", field.name(), pattern.as_str()),
-    };
+    let mut subject = subject(threshold, transition.service(plan));
     let of_group = transition.group.iter().filter(|(name, _)| name != "service");
-    let group: Vec<String> =
-        of_group.map(|(name, text)| format!("{name} {}", text.as_deref().unwrap_or("(none)"))).collect();
-    if !group.is_empty() {
-        subject = format!("{subject}, {}", group.join(", "));
+    for (name, text) in of_group {
+        subject = format!("{subject}, {name} {}", text.as_deref().unwrap_or("(none)"));
     }
     let within = length(threshold.interval.micros());
     match transition.reason {
@@ -41,6 +29,32 @@ pub fn summary(transition: &Transition, plan: &Plan) -> String {
     }
 }
 
+/// What is measured: `p99 of query-service response`, `share of status-code ^5 of http`.
+pub fn subject(threshold: &Threshold, service: &str) -> String {
+    match &threshold.measure {
+        Measure::Percentile { quantile, field, .. } => {
+            let percent = Decimal::parse(&format!("{}e2", quantile.decimal())).unwrap_or(quantile.decimal());
+            match field {
+                Field::Metric => format!("p{percent} of {service}"),
+                other => format!("p{percent} of {} of {service}", other.name()),
+            }
+        }
+        Measure::Percentage { field, pattern } => {
+            format!("share of {} {} of {service}", field.name(), pattern.as_str())
+        }
+        Measure::Count { field, pattern } => format!("count of {} {} of {service}", field.name(), pattern.as_str()),
+    }
+}
+
+/// All bounds: `>= 1 and <= 9`.
+pub fn bounds(threshold: &Threshold) -> String {
+    let all = threshold.bounds.iter().map(|bound| match bound.comparator {
+        Comparator::NotEqual => format!("not {}", shown_limit(threshold, bound)),
+        comparator => format!("{} {}", comparator.symbol(), shown_limit(threshold, bound)),
+    });
+    all.collect::<Vec<_>>().join(" and ")
+}
+
 /// In two units at most: 600000000 microseconds are `10 min`, 210000000 `3 min 30 s`.
 pub fn length(micros: i64) -> String {
     const UNITS: [(i64, &str); 6] =
@@ -56,25 +70,20 @@ pub fn length(micros: i64) -> String {
 }
 
 fn relation(transition: &Transition, threshold: &Threshold) -> String {
+    if transition.to == Verdict::Ok {
+        return format!("again {}", bounds(threshold));
+    }
     let value = transition.measured.value.map(Number::to_f64);
-    let decisive = match transition.to {
-        Verdict::Ok => threshold.bounds.first(),
-        Verdict::Violation => threshold
-            .bounds
-            .iter()
-            .find(|bound| value.is_some_and(|value| fails(bound, value)))
-            .or(threshold.bounds.first()),
-    };
-    let Some(bound) = decisive else { return String::new() };
+    let broken = threshold.bounds.iter().find(|bound| value.is_some_and(|value| fails(bound, value)));
+    let Some(bound) = broken.or(threshold.bounds.first()) else { return String::new() };
     let limit = shown_limit(threshold, bound);
-    match (transition.to, bound.comparator) {
-        (Verdict::Violation, Comparator::LessOrEqual) => format!("over {limit}"),
-        (Verdict::Violation, Comparator::Less) => format!("not below {limit}"),
-        (Verdict::Violation, Comparator::GreaterOrEqual) => format!("under {limit}"),
-        (Verdict::Violation, Comparator::Greater) => format!("not above {limit}"),
-        (Verdict::Violation, Comparator::Equal) => format!("not {limit}"),
-        (Verdict::Violation, Comparator::NotEqual) => format!("must not be {limit}"),
-        (Verdict::Ok, comparator) => format!("again {} {limit}", comparator.symbol()),
+    match bound.comparator {
+        Comparator::LessOrEqual => format!("over {limit}"),
+        Comparator::Less => format!("not below {limit}"),
+        Comparator::GreaterOrEqual => format!("under {limit}"),
+        Comparator::Greater => format!("not above {limit}"),
+        Comparator::Equal => format!("not {limit}"),
+        Comparator::NotEqual => "which it must not be".to_string(),
     }
 }
 
@@ -134,10 +143,14 @@ pub fn trim(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
 }
 
-/// Whether less is better for the first bound.
-pub fn wants_less(threshold: &Threshold) -> bool {
-    !matches!(
-        threshold.bounds.first().map(|bound| bound.comparator),
-        Some(Comparator::GreaterOrEqual | Comparator::Greater)
-    )
+/// How far a value is from the limit of the first bound, on its bad side: more is worse.
+pub fn badness(threshold: &Threshold, value: f64) -> f64 {
+    let Some(bound) = threshold.bounds.first() else { return 0.0 };
+    let above = value - bound.limit.to_f64();
+    match bound.comparator {
+        Comparator::LessOrEqual | Comparator::Less => above,
+        Comparator::GreaterOrEqual | Comparator::Greater => -above,
+        Comparator::Equal => above.abs(),
+        Comparator::NotEqual => -above.abs(),
+    }
 }
