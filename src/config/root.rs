@@ -28,10 +28,11 @@ const OTHER_WORDS: [(&str, &str); 7] = [
 ];
 
 /// The keys of `:limits`, each with the most that it can be.
-const LIMITS: [(&str, u64, PlaceOfLimit); 5] = [
+const LIMITS: [(&str, u64, PlaceOfLimit); 6] = [
     ("attributes", 100_000, |limits| &mut limits.attributes),
     ("groups", 100_000_000, |limits| &mut limits.groups),
     ("line-bytes", 1 << 30, |limits| &mut limits.line_bytes),
+    ("group-bytes", 1 << 20, |limits| &mut limits.group_bytes),
     ("open-windows", 1_000_000_000, |limits| &mut limits.open_windows),
     ("sketch-bytes", 1 << 40, |limits| &mut limits.sketch_bytes),
 ];

@@ -35,6 +35,7 @@ pub struct Account {
     pub cells: Vec<Cell>,
     /// Windows to a cell.
     stretch: i64,
+    /// The first cell: its window divided by the stretch.
     first: i64,
 }
 
@@ -96,12 +97,15 @@ impl Account {
             let (least, greatest) = self.range.unwrap_or((value, value));
             self.range = Some((least.min(value), greatest.max(value)));
         }
-        let is_worse = self.worst.as_ref().is_none_or(|worst| {
+        let (start, end) = (shape.start(run.window), shape.end(run.window));
+        let is_worst = self.worst.as_ref().is_none_or(|worst| {
             let known = Cell { value: worst.measured.value.map(Number::to_f64), violated: worst.violated };
-            is_worse(threshold, Cell { value, violated }, known)
+            let shown = Cell { value, violated };
+            // Of equals the first, whatever the order in which groups come.
+            is_worse(threshold, shown, known)
+                || (!is_worse(threshold, known, shown) && (start, key) < (worst.start, &worst.key))
         });
-        if is_worse {
-            let (start, end) = (shape.start(run.window), shape.end(run.window));
+        if is_worst {
             self.worst = Some(Worst { start, end, measured, violated, key: key.into() });
         }
         self.draw(threshold, run, Cell { value, violated });
@@ -118,21 +122,30 @@ impl Account {
         }
     }
 
+    /// Cells begin at multiples of their stretch, so that the order in which groups come does not matter.
     fn draw(&mut self, threshold: &Threshold, run: Run, shown: Cell) {
         if self.cells.is_empty() {
-            self.first = run.window;
             self.stretch = 1;
+            self.first = run.window;
         }
-        let last = run.window + run.length - 1;
-        let cells = i64::try_from(CELLS).expect("few cells");
-        while (last - self.first).div_euclid(self.stretch) >= cells {
+        let count = |cells: usize| i64::try_from(cells).expect("few cells");
+        let (from, to) = loop {
+            let from = run.window.div_euclid(self.stretch);
+            let to = (run.window + run.length - 1).div_euclid(self.stretch);
+            let least = self.first.min(from);
+            let greatest = to.max(self.first + count(self.cells.len()) - 1);
+            if greatest - least < count(CELLS) {
+                break (from, to);
+            }
             self.fold(threshold);
+        };
+        let position = |cell: i64, first: i64| usize::try_from(cell - first).expect("it is not before the first");
+        if from < self.first {
+            self.cells.splice(0..0, std::iter::repeat_n(Cell::default(), position(self.first, from)));
+            self.first = from;
         }
-        let cell_of = |window: i64| usize::try_from((window - self.first).div_euclid(self.stretch)).unwrap_or(0);
-        let (from, to) = (cell_of(run.window), cell_of(last));
-        if self.cells.len() <= to {
-            self.cells.resize(to + 1, Cell::default());
-        }
+        let (from, to) = (position(from, self.first), position(to, self.first));
+        self.cells.resize(self.cells.len().max(to + 1), Cell::default());
         for cell in &mut self.cells[from..=to] {
             *cell = worse(threshold, *cell, shown);
         }
@@ -140,8 +153,12 @@ impl Account {
 
     /// Makes two cells one.
     fn fold(&mut self, threshold: &Threshold) {
+        if self.first.rem_euclid(2) == 1 {
+            self.cells.insert(0, Cell::default());
+        }
         let pairs = self.cells.chunks(2);
         self.cells = pairs.map(|pair| pair.iter().skip(1).fold(pair[0], |a, b| worse(threshold, a, *b))).collect();
+        self.first = self.first.div_euclid(2);
         self.stretch *= 2;
     }
 }

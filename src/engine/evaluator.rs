@@ -10,7 +10,7 @@ use super::budget::Budget;
 use super::compiled::Compiled;
 use super::group::{Closing, Group};
 use super::intake::Intake;
-use super::lane::{Counts, Lane};
+use super::lane::Lane;
 use super::shape::Shape;
 use super::transition::Transition;
 use super::verdict::Verdict;
@@ -171,7 +171,7 @@ impl Evaluator {
     pub(super) fn absorb_all(&mut self, lanes: &mut [Lane]) {
         self.note_least(lanes);
         for i in 0..self.compiled.shapes.len() {
-            self.absorb(i, lanes);
+            self.absorb(i, i64::MAX, lanes);
         }
     }
 
@@ -191,9 +191,10 @@ impl Evaluator {
     }
 
     fn close(&mut self, shape_index: usize, target: i64, lanes: &mut [Lane], out: &mut Vec<Transition>) {
-        self.absorb(shape_index, lanes);
         let compiled = Arc::clone(&self.compiled);
         let shape = compiled.shapes[shape_index];
+        // What lies in windows that close now; the rest stays with the lanes.
+        self.absorb(shape_index, target.saturating_add(shape.panes() - 1), lanes);
         let position = &mut self.positions[shape_index];
         position.open = target;
         let moves = !position.started;
@@ -237,8 +238,8 @@ impl Evaluator {
         }
     }
 
-    /// Takes what the lanes have counted for thresholds of one shape.
-    fn absorb(&mut self, shape_index: usize, lanes: &mut [Lane]) {
+    /// Takes what the lanes have counted for thresholds of one shape in panes before `end`.
+    fn absorb(&mut self, shape_index: usize, end: i64, lanes: &mut [Lane]) {
         let compiled = Arc::clone(&self.compiled);
         let shape = compiled.shapes[shape_index];
         for lane in lanes {
@@ -250,27 +251,13 @@ impl Evaluator {
                 track.least = i64::MAX;
             }
             for threshold in &compiled.members[shape_index] {
-                let counts = std::mem::take(&mut lane.counting.counts[*threshold]);
-                self.take(*threshold, counts, lane);
+                let single = compiled.plan.thresholds[*threshold].has_one_group();
+                let counts = &mut lane.counting.counts[*threshold];
+                self.subjects[*threshold].intake.merge(&std::mem::take(&mut counts.intake));
+                for (key, first, panes) in counts.take_before(end, shape, single) {
+                    self.take_group(*threshold, key, first, panes, lane);
+                }
             }
-        }
-    }
-
-    fn take(&mut self, threshold: usize, mut counts: Counts, lane: &mut Lane) {
-        self.subjects[threshold].intake.merge(&counts.intake);
-        if self.compiled.plan.thresholds[threshold].has_one_group() {
-            if let Some(count) = counts.groups.pop() {
-                self.take_group(threshold, Box::default(), count.first, count.panes, lane);
-            }
-            return;
-        }
-        let mut keys: Vec<_> = counts.by_key.drain().collect();
-        // Whom the limit of groups lets in must not hang on the order of a hash table.
-        keys.sort_unstable();
-        for (key, at) in keys {
-            let count = &mut counts.groups[at];
-            let panes = std::mem::take(&mut count.panes);
-            self.take_group(threshold, key, count.first, panes, lane);
         }
     }
 
@@ -283,7 +270,7 @@ impl Evaluator {
         lane: &mut Lane,
     ) {
         if panes.is_empty() {
-            // Its first pane was above the limit: counted already, and no group.
+            // Nothing of it is due yet.
             return;
         }
         let limits = self.compiled.plan.limits;
@@ -301,17 +288,19 @@ impl Evaluator {
         let hops = self.compiled.shapes[self.compiled.shape_of[threshold]].panes() > 1;
         let group = subjects.groups.entry(key).or_insert_with(|| Group::new(first, bounds, hops));
         group.next = group.next.min(first);
+        let mut taken = Vec::with_capacity(panes.len());
         for mut pane in panes {
-            if self.panes >= limits.open_windows && !group.has_pane(pane.index) {
+            let is_new = !group.has_pane(pane.index);
+            if is_new && self.panes >= limits.open_windows {
                 subjects.intake.windows += pane.tally.total.max(1);
                 pane.sketch.release(&mut lane.counting.budget);
                 continue;
             }
             subjects.intake.counted += pane.tally.total;
             pane.sketch.move_budget(&mut lane.counting.budget, &mut self.budget);
-            if !group.absorb(pane, &mut self.budget) {
-                self.panes += 1;
-            }
+            self.panes += usize::from(is_new);
+            taken.push(pane);
         }
+        group.absorb(taken, &mut self.budget);
     }
 }

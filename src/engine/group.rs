@@ -69,31 +69,38 @@ impl Group {
         }
     }
 
-    /// Adds what was counted in a pane that is not before [`Group::next`]. False if it made a pane of its own.
-    pub fn absorb(&mut self, mut pane: Pane, budget: &mut Budget) -> bool {
-        if pane.index < self.summed_until {
-            self.sum.merge(&pane.tally);
-            self.last = self.last.max(Some(pane.last));
-            if self.hops {
-                self.rolling.add(&pane.sketch, budget);
+    /// Adds what was counted in panes, in order of index, none of which is before [`Group::next`].
+    pub fn absorb(&mut self, panes: Vec<Pane>, budget: &mut Budget) {
+        let mut added = Vec::new();
+        for mut pane in panes {
+            let summed = pane.index < self.summed_until;
+            if summed {
+                self.sum.merge(&pane.tally);
+                self.last = self.last.max(Some(pane.last));
+                if self.hops {
+                    self.rolling.add(&pane.sketch, budget);
+                }
+            }
+            match self.panes.binary_search_by_key(&pane.index, |own| own.index) {
+                Ok(at) => {
+                    let own = &mut self.panes[at];
+                    own.last = own.last.max(pane.last);
+                    own.tally.merge(&pane.tally);
+                    own.sketch.merge(&pane.sketch, budget);
+                    pane.sketch.release(budget);
+                }
+                Err(_) => {
+                    self.inside += usize::from(summed);
+                    added.push(pane);
+                }
             }
         }
-        match self.panes.binary_search_by_key(&pane.index, |own| own.index) {
-            Ok(at) => {
-                let own = &mut self.panes[at];
-                own.last = own.last.max(pane.last);
-                own.tally.merge(&pane.tally);
-                own.sketch.merge(&pane.sketch, budget);
-                pane.sketch.release(budget);
-                true
-            }
-            Err(at) => {
-                if pane.index < self.summed_until {
-                    self.inside += 1;
-                }
-                self.panes.insert(at, pane);
-                false
-            }
+        let Some(first) = added.first() else { return };
+        let follows = self.panes.back().is_none_or(|last| last.index < first.index);
+        self.panes.extend(added);
+        if !follows {
+            // Two sorted stretches: a stable sort takes them as they are.
+            self.panes.make_contiguous().sort_by_key(|pane| pane.index);
         }
     }
 

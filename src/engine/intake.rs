@@ -21,6 +21,8 @@ pub struct Intake {
     pub late_by: i64,
     /// Would have begun a group above `:groups`.
     pub groups: u64,
+    /// Would have made a group of more text than `:group-bytes`.
+    pub group_bytes: u64,
     /// Would have opened a window above `:open-windows`.
     pub windows: u64,
 }
@@ -40,11 +42,12 @@ impl Intake {
         self.late += other.late;
         self.late_by = self.late_by.max(other.late_by);
         self.groups += other.groups;
+        self.group_bytes += other.group_bytes;
         self.windows += other.windows;
     }
 
     /// Events that passed `:where`.
     pub fn passed(&self) -> u64 {
-        self.counted + self.absent + self.no_number + self.late + self.groups + self.windows
+        self.counted + self.absent + self.no_number + self.late + self.groups + self.group_bytes + self.windows
     }
 }

@@ -1,5 +1,6 @@
 //! A lane: counts events where they are decoded. It closes nothing and judges nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -9,7 +10,7 @@ use super::classifier::Classifier;
 use super::compiled::{Agenda, Compiled, Job, Read};
 use super::event::{Event, Value};
 use super::intake::Intake;
-use super::pane::{self, Pane};
+use super::pane::Pane;
 use super::shape::Shape;
 use super::sketch::Sketch;
 use super::tally::Tally;
@@ -17,6 +18,8 @@ use crate::plan::{Number, Threshold};
 
 /// So many services that the plan does not name are remembered.
 const SERVICES: usize = 65_536;
+/// A service with a longer name is not remembered.
+const SERVICE_TEXT: usize = 256;
 
 /// The counts of one thread since the evaluator last took them.
 ///
@@ -46,6 +49,7 @@ impl Unread {
     const SERVICES: usize = 8;
 
     fn note(&mut self, service: &[u8]) {
+        let service = &service[..service.len().min(SERVICE_TEXT)];
         if self.services.len() < Unread::SERVICES && !self.services.iter().any(|known| **known == *service) {
             self.services.push(service.into());
         }
@@ -107,8 +111,69 @@ pub(super) struct Counts {
 pub(super) struct Count {
     /// The earliest window that an event found open.
     pub first: i64,
-    /// In order of index.
-    pub panes: Vec<Pane>,
+    /// The pane of the last event.
+    current: Option<Pane>,
+    others: BTreeMap<i64, Pane>,
+}
+
+impl Count {
+    fn new() -> Count {
+        Count { first: i64::MAX, current: None, others: BTreeMap::new() }
+    }
+
+    /// Makes the pane of this index the current one; false if there is none.
+    fn turn_to(&mut self, index: i64) -> bool {
+        let Some(pane) = self.others.remove(&index) else { return false };
+        self.put(pane);
+        true
+    }
+
+    /// Makes this pane the current one.
+    fn put(&mut self, pane: Pane) {
+        if let Some(last) = self.current.replace(pane) {
+            self.others.insert(last.index, last);
+        }
+    }
+
+    /// Takes the panes before `end`, in order of index; the others stay.
+    fn take_before(&mut self, end: i64, shape: Shape) -> Vec<Pane> {
+        if let Some(current) = self.current.take() {
+            self.others.insert(current.index, current);
+        }
+        let later = self.others.split_off(&end);
+        let taken = std::mem::replace(&mut self.others, later).into_values().collect();
+        self.first = self.others.keys().next().map_or(i64::MAX, |pane| shape.first_window_with(*pane));
+        taken
+    }
+}
+
+impl Counts {
+    /// Takes what was counted in panes before `end`: for each group its key, the first window and the panes.
+    ///
+    /// In order of key: whom the limit of groups lets in must not hang on the order of a hash table.
+    pub fn take_before(&mut self, end: i64, shape: Shape, single: bool) -> Vec<(Box<[u8]>, i64, Vec<Pane>)> {
+        let mut taken = Vec::new();
+        if single {
+            for group in &mut self.groups {
+                let first = group.first;
+                taken.push((Box::default(), first, group.take_before(end, shape)));
+            }
+            return taken;
+        }
+        let mut groups: Vec<Option<Count>> = std::mem::take(&mut self.groups).into_iter().map(Some).collect();
+        for (key, at) in std::mem::take(&mut self.by_key) {
+            let Some(mut group) = groups[at].take() else { continue };
+            let first = group.first;
+            let panes = group.take_before(end, shape);
+            if !group.others.is_empty() {
+                self.by_key.insert(key.clone(), self.groups.len());
+                self.groups.push(group);
+            }
+            taken.push((key, first, panes));
+        }
+        taken.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+        taken
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -240,7 +305,9 @@ impl Reading {
         if agenda.jobs.is_empty() {
             self.unread.note(name);
         }
-        self.services.insert(name.into(), Arc::clone(&agenda));
+        if name.len() <= SERVICE_TEXT {
+            self.services.insert(name.into(), Arc::clone(&agenda));
+        }
         Some(agenda)
     }
 }
@@ -271,6 +338,10 @@ impl Counting {
             0
         } else {
             encode_key(&compiled.plan.thresholds[job.threshold], job, event, &mut self.key);
+            if self.key.len() > compiled.plan.limits.group_bytes {
+                counts.intake.group_bytes += 1;
+                return;
+            }
             match counts.find(&self.key, compiled.plan.limits.groups) {
                 Some(at) => at,
                 None => return,
@@ -278,16 +349,16 @@ impl Counting {
         };
         // Nearly always the pane of the last event.
         if let Some(group) = counts.groups.get_mut(at)
-            && let Some(last) = group.panes.last_mut()
-            && last.index == pane
+            && let Some(current) = &mut group.current
+            && current.index == pane
         {
-            add(last, time, counted, &job.limits, &mut self.budget);
+            add(current, time, counted, &job.limits, &mut self.budget);
             return;
         }
         self.count_elsewhere(compiled, job, at, (pane, open, time), counted);
     }
 
-    /// Counts in another pane than the last of its group, perhaps a new one, perhaps of a new group.
+    /// Counts in another pane than that of the last event, perhaps a new one, perhaps of a new group.
     #[inline(never)]
     fn count_elsewhere(
         &mut self,
@@ -299,24 +370,22 @@ impl Counting {
     ) {
         let counts = &mut self.counts[job.threshold];
         if at == counts.groups.len() {
-            counts.groups.push(Count { first: i64::MAX, panes: Vec::new() });
+            counts.groups.push(Count::new());
         }
         let group = &mut counts.groups[at];
-        let at = match pane::find(&group.panes, pane) {
-            Ok(at) => at,
-            Err(_) if self.panes >= compiled.plan.limits.open_windows => {
+        if !group.turn_to(pane) {
+            if self.panes >= compiled.plan.limits.open_windows {
                 counts.intake.windows += 1;
                 return;
             }
-            Err(at) => {
-                self.panes += 1;
-                group.first = group.first.min(compiled.shapes[job.shape].first_window_with(pane).max(open));
-                let tally = Tally::new(job.limits.len());
-                group.panes.insert(at, Pane { index: pane, last: time, tally, sketch: Sketch::default() });
-                at
-            }
-        };
-        add(&mut group.panes[at], time, counted, &job.limits, &mut self.budget);
+            self.panes += 1;
+            group.first = group.first.min(compiled.shapes[job.shape].first_window_with(pane).max(open));
+            let tally = Tally::new(job.limits.len());
+            group.put(Pane { index: pane, last: time, tally, sketch: Sketch::default() });
+        }
+        if let Some(current) = &mut group.current {
+            add(current, time, counted, &job.limits, &mut self.budget);
+        }
     }
 }
 

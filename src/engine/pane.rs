@@ -14,12 +14,3 @@ pub struct Pane {
     pub tally: Tally,
     pub sketch: Sketch,
 }
-
-/// Where the pane `index` is, or where it would be inserted. New ones are nearly always the last.
-pub fn find(panes: &[Pane], index: i64) -> Result<usize, usize> {
-    match panes.iter().rposition(|pane| pane.index <= index) {
-        Some(at) if panes[at].index == index => Ok(at),
-        Some(at) => Err(at + 1),
-        None => Err(0),
-    }
-}

@@ -42,6 +42,8 @@ impl Plan {
 pub struct Limits {
     /// `:groups`: groups of one threshold at a time.
     pub groups: usize,
+    /// `:group-bytes`: the texts that make a group, together; an event with longer ones is left out and counted.
+    pub group_bytes: usize,
     /// `:open-windows`: parts of windows (panes) held open at a time, over all thresholds and groups.
     pub open_windows: usize,
     /// `:sketch-bytes`: memory for shown percentiles, over all thresholds and groups.
@@ -56,6 +58,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             groups: 100_000,
+            group_bytes: 1024,
             open_windows: 1_000_000,
             sketch_bytes: 12 << 20,
             line_bytes: 1 << 20,

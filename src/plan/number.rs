@@ -224,7 +224,8 @@ impl Number {
 
     /// None for what is not finite.
     pub fn from_f64(x: f64) -> Option<Number> {
-        x.is_finite().then_some(Number::Float(x))
+        // There is one zero: -0.0 + 0.0 is 0.0.
+        x.is_finite().then_some(Number::Float(x + 0.0))
     }
 
     pub fn to_f64(self) -> f64 {
