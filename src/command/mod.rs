@@ -54,7 +54,13 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // A closed pipe is a quiet end here as everywhere.
-            let _ = error.print();
+            if error.use_stderr() {
+                let text = error.render().to_string();
+                let lines = text.lines().map(terminal::printable);
+                lines.for_each(|line| drop(writeln!(std::io::stderr(), "{line}")));
+            } else {
+                let _ = error.print();
+            }
             return u8::try_from(error.exit_code()).unwrap_or(FAILED).into();
         }
     };
@@ -66,7 +72,7 @@ pub fn main() -> ExitCode {
     };
     let code = match out.flush() {
         Ok(()) => code,
-        Err(error) => terminal::output_failed(&error, &mut err),
+        Err(error) => terminal::output_failed(&error, code, &mut err),
     };
     code.into()
 }

@@ -1,9 +1,9 @@
 //! `replay`: what these thresholds would have said about this history.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Read as _, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,7 +31,7 @@ pub struct ReplayArgs {
     #[arg(short = 'c', long = "config", value_name = "PATH")]
     config: Vec<PathBuf>,
     /// `common`, `combined`, `vhost_combined` (Apache), `nginx`, or a pasted nginx log_format or Apache LogFormat;
-    /// @FILE reads it from a file
+    /// @FILE reads it from a file, @FILE:NAME the one of this name
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
     /// The service of the events of access logs
@@ -66,16 +66,19 @@ enum Format {
     Json,
 }
 
+/// A file with log formats is at most so long.
+const FORMAT_BYTES: u64 = 1 << 20;
+
 /// Replays; returns the exit code.
 pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     match try_run(args, out, err) {
         Ok(code) => code,
         Err(Failure::Said) => FAILED,
         Err(Failure::Message(message)) => {
-            let _ = writeln!(err, "highwater: {message}");
+            say(err, &format!("highwater: {message}"));
             FAILED
         }
-        Err(Failure::Output(error)) => terminal::output_failed(&error, err),
+        Err(Failure::Output(error, found)) => terminal::output_failed(&error, found, err),
     }
 }
 
@@ -84,7 +87,12 @@ enum Failure {
     /// All has been said.
     Said,
     Message(String),
-    Output(io::Error),
+    /// Of stdout; and the exit code by what was found until then.
+    Output(io::Error, u8),
+}
+
+fn say(err: &mut dyn Write, line: &str) {
+    let _ = writeln!(err, "{}", terminal::printable(line));
 }
 
 fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
@@ -95,12 +103,27 @@ fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     {
         return Err(Failure::Message(format!("--from {from} is not before --to {to}")));
     }
+    if let Some(to) = args.to
+        && to > clock().plus(plan.max_skew)
+    {
+        return Err(Failure::Message(format!("--to {to} is ahead of this machine's clock: nothing was watched there")));
+    }
     let inputs = open(args, &plan, format, err)?;
     if !plan.grace_is_set && inputs.kinds().any(|(_, kind)| kind.is_some_and(Kind::starts_at_request)) {
         // Such a line is written when the request ends, so it is as late as the request was long.
         for threshold in &mut plan.thresholds {
             threshold.grace = threshold.grace.max(2 * threshold.interval.micros());
         }
+    }
+    for (path, kind) in inputs.kinds().filter(|(_, kind)| kind.is_some_and(Kind::goes_on)) {
+        let name = kind.map_or("", Kind::name);
+        say(
+            err,
+            &format!(
+                "highwater: {path}: read as {name}, and what its lines have behind that is left out; to read it too, \
+                 give the server's format with --log-format"
+            ),
+        );
     }
     let rejects = open_rejects(args)?;
     let mut replay = Replay::new(args, Arc::new(plan), rejects, out, err);
@@ -130,32 +153,59 @@ fn load(args: &ReplayArgs, err: &mut dyn Write) -> Result<Plan, Failure> {
 fn open_rejects(args: &ReplayArgs) -> Result<Option<BufWriter<File>>, Failure> {
     let Some(path) = &args.rejects else { return Ok(None) };
     let fail = |cause: &str| Failure::Message(format!("--rejects: {}: {cause}", path.display()));
-    let read = args.inputs.iter().map(PathBuf::from).chain(args.config.iter().cloned());
-    let canonical = path.canonicalize().ok();
-    if canonical.is_some() && read.into_iter().any(|read| read.canonicalize().ok() == canonical) {
-        return Err(fail("is read from; give another file"));
+    if path.as_os_str() == "-" || path.starts_with("/dev") {
+        return Err(fail("is no file to keep; give the name of one"));
     }
-    if path.as_os_str() == "-" {
-        return Err(fail("is no file; give the name of one"));
+    let format = args.log_format.as_deref().and_then(|format| format.strip_prefix('@'));
+    let read = args.inputs.iter().map(String::as_str).chain(format).map(Path::new);
+    let mut read = read.chain(args.config.iter().map(PathBuf::as_path));
+    if read.any(|read| same_file(read, path)) {
+        return Err(fail("is read from; give another file"));
     }
     let file = File::create(path).map_err(|error| fail(&error.to_string()))?;
     Ok(Some(BufWriter::new(file)))
 }
 
+/// Whether two paths are one file, by whatever links.
+fn same_file(a: &Path, b: &Path) -> bool {
+    let (Ok(a), Ok(b)) = (std::fs::metadata(a), std::fs::metadata(b)) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (a.dev(), a.ino()) == (b.dev(), b.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        a.is_file() && b.is_file() && a.len() == b.len() && a.modified().ok() == b.modified().ok()
+    }
+}
+
+/// `@FILE` and `@FILE:NAME` are read from a file, anything else is the format.
 fn read_format(text: &str) -> Result<LogFormat, String> {
-    match text.strip_prefix('@') {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| format!("--log-format: {path}: {error}"))?;
-            LogFormat::parse(&text).map_err(|error| format!("--log-format: {path}: {error}"))
-        }
-        None => LogFormat::parse(text).map_err(|error| format!("--log-format: {error}")),
+    let Some(path) = text.strip_prefix('@') else {
+        return LogFormat::parse(text).map_err(|error| format!("--log-format: {error}"));
+    };
+    let (path, name) = match path.rsplit_once(':') {
+        Some((file, name)) if !Path::new(path).exists() => (file, Some(name)),
+        _ => (path, None),
+    };
+    let fail = |error: &dyn std::fmt::Display| format!("--log-format: {path}: {error}");
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| fail(&error))?;
+    file.take(FORMAT_BYTES).read_to_string(&mut text).map_err(|error| fail(&error))?;
+    if text.len() as u64 == FORMAT_BYTES {
+        return Err(fail(&"is longer than a server's configuration: give the file that holds the format"));
+    }
+    match name {
+        Some(name) => LogFormat::parse_named(&text, name).map_err(|error| fail(&error)),
+        None => LogFormat::parse(&text).map_err(|error| fail(&error)),
     }
 }
 
 fn open(args: &ReplayArgs, plan: &Plan, format: Option<LogFormat>, err: &mut dyn Write) -> Result<Inputs, Failure> {
     if let Some(format) = &format {
         for warning in format.warnings() {
-            let _ = writeln!(err, "highwater: --log-format: {warning}");
+            say(err, &format!("highwater: --log-format: {warning}"));
         }
     }
     let mut fields: Vec<&Field> = Vec::new();
@@ -170,7 +220,7 @@ fn open(args: &ReplayArgs, plan: &Plan, format: Option<LogFormat>, err: &mut dyn
     let settings = Settings { service: args.service.clone(), format, wanted, limits: plan.limits };
     Inputs::open(&args.inputs, settings).map_err(|errors| {
         for error in errors {
-            let _ = writeln!(err, "highwater: {error}");
+            say(err, &format!("highwater: {error}"));
         }
         Failure::Said
     })
@@ -275,9 +325,7 @@ impl<'a> Replay<'a> {
 
     /// Whether the clock, read again, is still more than the allowed skew behind.
     fn is_ahead(&mut self, time: Timestamp) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-        self.not_ahead = Timestamp::MIN.plus(now.saturating_sub(Timestamp::MIN.micros())).plus(self.plan.max_skew);
+        self.not_ahead = clock().plus(self.plan.max_skew);
         time > self.not_ahead
     }
 
@@ -303,6 +351,7 @@ impl<'a> Replay<'a> {
     fn print(&mut self, until: Timestamp) -> ControlFlow<Failure> {
         self.held.sort_by(|a, b| a.order().cmp(&b.order()));
         let ready = self.held.partition_point(|transition| transition.end <= until);
+        let mut failed = None;
         for transition in self.held.drain(..ready) {
             let routed = !self.plan.thresholds[transition.threshold].output.shadow;
             self.violations += u64::from(routed && transition.to == Verdict::Violation);
@@ -311,8 +360,12 @@ impl<'a> Replay<'a> {
                 Format::Human => human(self.out, &transition, &self.plan),
             };
             if let Err(error) = written {
-                return ControlFlow::Break(Failure::Output(error));
+                failed = Some(error);
+                break;
             }
+        }
+        if let Some(error) = failed {
+            return ControlFlow::Break(Failure::Output(error, self.found()));
         }
         ControlFlow::Continue(())
     }
@@ -334,29 +387,34 @@ impl<'a> Replay<'a> {
             rejects.flush().map_err(|error| rejects_failed(self.args, &error))?;
         }
         let text = summary::render(&self.plan, &self.evaluator, &self.totals);
-        match self.args.format {
-            Format::Human => write!(self.out, "\n{text}").map_err(Failure::Output)?,
-            Format::Json => self.say(text.trim_end()),
-        }
-        self.out.flush().map_err(Failure::Output)?;
+        let written = match self.args.format {
+            Format::Human => write!(self.out, "\n{text}"),
+            Format::Json => write!(self.err, "{text}").or(Ok(())),
+        };
+        written.and_then(|()| self.out.flush()).map_err(|error| Failure::Output(error, self.found()))?;
         for warning in summary::warnings(&self.plan, &self.evaluator, self.lanes[0].unread(), &self.totals) {
             self.say(&format!("warning: {warning}"));
         }
         // A history of which no line was understood has not been judged.
-        self.failed |= self.totals.events + self.totals.outside == 0 && self.totals.refused_lines() > 0;
-        let too_many = self.args.max_rejects.is_some_and(|most| self.totals.refused_lines() > most);
-        Ok(if self.failed {
-            FAILED
-        } else if too_many || (self.args.fail_on_violation && self.violations > 0) {
-            FOUND
-        } else {
-            FINE
-        })
+        let understood = self.totals.events + self.totals.outside > 0 || self.totals.refused_lines() == 0;
+        Ok(if self.failed || !understood { FAILED } else { self.found() })
     }
 
     fn say(&mut self, line: &str) {
-        let _ = writeln!(self.err, "{line}");
+        say(self.err, line);
     }
+
+    /// The exit code by what was found so far.
+    fn found(&self) -> u8 {
+        let too_many = self.args.max_rejects.is_some_and(|most| self.totals.refused_lines() > most);
+        if too_many || (self.args.fail_on_violation && self.violations > 0) { FOUND } else { FINE }
+    }
+}
+
+fn clock() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::MIN.plus(now.saturating_sub(Timestamp::MIN.micros()))
 }
 
 fn rejects_failed(args: &ReplayArgs, error: &io::Error) -> Failure {
@@ -373,13 +431,9 @@ fn human(out: &mut dyn Write, transition: &Transition, plan: &Plan) -> io::Resul
     let shadow = threshold.output.shadow.then_some("shadow");
     let marks: Vec<&str> = [name, threshold.output.severity.as_deref(), shadow].into_iter().flatten().collect();
     let marks = if marks.is_empty() { String::new() } else { format!("  [{}]", marks.join(", ")) };
-    let summary = printable(&format!("{}{marks}", wording::summary(transition, plan)));
+    let summary = format!("{}{marks}", wording::summary(transition, plan));
+    let summary = terminal::printable(&summary);
     writeln!(out, "{}  {colour}{:<9}{plain}  {summary}", transition.end, transition.to.name())
-}
-
-/// Control characters of a log must not reach a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, String> {

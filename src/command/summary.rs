@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::terminal::printable;
 use crate::engine::{Account, Cell, Evaluator, Intake, Unread, wording};
 use crate::plan::{Number, Plan, Service, Threshold, Timestamp};
 
@@ -107,6 +108,15 @@ pub fn warnings(plan: &Plan, evaluator: &Evaluator, unread: &Unread, totals: &To
                 threshold.id
             ));
         }
+        if intake.group_bytes > 0 {
+            let most = count(plan.limits.group_bytes as u64);
+            let left_out = events(intake.group_bytes);
+            warnings.push(format!(
+                "{left_out} were left out of {}: the texts of their group are longer than {most} bytes (`:limits \
+                 {{:group-bytes N}}`)",
+                threshold.id
+            ));
+        }
         if intake.windows > 0 {
             let most = count(plan.limits.open_windows as u64);
             let left_out = events(intake.windows);
@@ -152,7 +162,7 @@ fn block(text: &mut String, threshold: &Threshold, evaluator: &Evaluator, i: usi
         threshold.id.clone()
     };
     let shadow = if threshold.output.shadow { ", shadow" } else { "" };
-    let _ = writeln!(text, "{subject}  {} ({within}{hop}{shadow})", wording::bounds(threshold));
+    let _ = writeln!(text, "{}  {} ({within}{hop}{shadow})", printable(&subject), wording::bounds(threshold));
     let mut windows = format!("{} judged", plural(account.judged, "window"));
     if account.cut > 0 {
         let _ = write!(windows, ", {} cut (not watched throughout)", count(account.cut));
@@ -249,10 +259,11 @@ fn not_counted(text: &mut String, plan: &Plan, threshold: &Threshold, intake: &I
         (intake.late, format!("too late, by up to {}", wording::length(rounded(intake.late_by)))),
         (intake.no_number, format!("`:{}` is no number", threshold.measure.field().name())),
         (intake.groups, format!("above {} groups", count(plan.limits.groups as u64))),
+        (intake.group_bytes, format!("a group of more than {} bytes", count(plan.limits.group_bytes as u64))),
         (intake.windows, format!("above {} open windows", count(plan.limits.open_windows as u64))),
     ];
     for (left_out, cause) in causes.iter().filter(|(left_out, _)| *left_out > 0) {
-        let _ = writeln!(text, "{} not counted for {}: {cause}", events(*left_out), threshold.id);
+        let _ = writeln!(text, "{} not counted for {}: {cause}", events(*left_out), printable(&threshold.id));
     }
 }
 

@@ -1,12 +1,13 @@
 //! What depends on where output goes.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{FAILED, FINE};
+use super::FAILED;
 
 /// Whether to colour what goes to stdout.
 pub fn colour_stdout() -> bool {
@@ -18,13 +19,28 @@ pub fn colour_stderr() -> bool {
     io::stderr().is_terminal() && wants_colour()
 }
 
-/// The exit code when stdout fails: a reader that has gone is a quiet end, anything else is said.
-pub fn output_failed(error: &io::Error, err: &mut dyn Write) -> u8 {
+/// The exit code when stdout fails: a reader that has gone is a quiet end with what was found so far, anything else is
+/// said.
+pub fn output_failed(error: &io::Error, found: u8, err: &mut dyn Write) -> u8 {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        return FINE;
+        return found;
     }
     let _ = writeln!(err, "highwater: standard output: {error}");
     FAILED
+}
+
+/// One line in which nothing drives a terminal: control characters, line ends and marks that turn the direction of
+/// text are written as escapes.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let drives = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(drives) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = text.chars().map(|c| if drives(c) { c.escape_default().to_string() } else { c.to_string() });
+    Cow::Owned(escaped.collect())
 }
 
 /// A progress bar on stderr, if that is a terminal.
@@ -71,4 +87,21 @@ impl Progress {
 
 fn wants_colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn what_drives_a_terminal_is_escaped() {
+        for (text, expected) in [
+            ("p99 of größe is 143 µs", "p99 of größe is 143 µs"),
+            ("\x1b[31mred\x07", "\\u{1b}[31mred\\u{7}"),
+            ("a\nb\rc\td", "a\\nb\\rc\\td"),
+            ("\u{9b}31m \u{202e}txt \u{2028}", "\\u{9b}31m \\u{202e}txt \\u{2028}"),
+        ] {
+            assert_eq!(printable(text), expected);
+        }
+    }
 }

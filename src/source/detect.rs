@@ -23,6 +23,11 @@ impl Kind {
         }
     }
 
+    /// Whether lines have more fields than are read.
+    pub fn goes_on(&self) -> bool {
+        matches!(self, Kind::Log(format) if format.goes_on())
+    }
+
     /// Whether events carry the time at which a request began, and nothing that says when it ended.
     pub fn starts_at_request(&self) -> bool {
         match self {
@@ -74,7 +79,10 @@ pub fn detect(sample: &[u8], ended: bool) -> Result<Option<Kind>, String> {
         }
     }
     match best {
-        Some((_, format)) => Ok(Some(Kind::Log(format))),
+        Some((_, mut format)) => {
+            format.note_more(first);
+            Ok(Some(Kind::Log(format)))
+        }
         None => Err(format!(
             "neither events nor a log format that is known: its first line is `{}`; name its format with --log-format, \
              or paste the server's `log_format` or `LogFormat` there",

@@ -186,14 +186,30 @@ fn positions_of(text: &str, directive: &str) -> Vec<usize> {
     text.match_indices(directive).map(|(at, _)| at).filter(|at| begins(*at)).collect()
 }
 
+/// The directive `log_format` of this name, and what follows it up to the next one.
+pub fn named<'t>(text: &'t str, name: &str) -> Result<&'t str, String> {
+    let positions = positions_of(text, "log_format");
+    let Some(found) = positions.iter().position(|at| name_at(text, *at) == name) else {
+        let known: Vec<&str> = positions.iter().map(|at| name_at(text, *at)).collect();
+        return Err(format!("there is no `log_format {name}` here, but: {}", known.join(", ")));
+    };
+    let end = positions.get(found + 1).copied().unwrap_or(text.len());
+    Ok(&text[positions[found]..end])
+}
+
 fn one_of(text: &str, positions: &[usize]) -> Result<Written, String> {
-    let name = |at: &usize| text[at + "log_format".len()..].split_whitespace().next().unwrap_or("").to_owned();
-    let found: Vec<String> = positions.iter().map(name).collect();
+    let found: Vec<&str> = positions.iter().map(|at| name_at(text, *at)).collect();
     Err(format!(
-        "there are {} formats here ({}): paste the one that the log is written with",
+        "there are {} formats here ({}): paste the one that the log is written with, or name it behind the file: \
+         `@nginx.conf:{}`",
         found.len(),
-        found.join(", ")
+        found.join(", "),
+        found.first().copied().unwrap_or_default()
     ))
+}
+
+fn name_at(text: &str, at: usize) -> &str {
+    text[at + "log_format".len()..].split_whitespace().next().unwrap_or("")
 }
 
 fn unknown_name(text: &str) -> String {

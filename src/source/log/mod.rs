@@ -23,6 +23,7 @@ use escape::Escape;
 pub struct LogFormat {
     name: String,
     compiled: Compiled,
+    goes_on: bool,
 }
 
 /// The names that [`LogFormat::parse`] knows.
@@ -53,7 +54,15 @@ impl LogFormat {
             Escape::Apache => (apache::pieces(&written.format)?, Escape::Apache),
             other => (nginx::pieces(&written.format)?, other),
         };
-        Ok(LogFormat { name: written.name, compiled: compile::compile(pieces, escape, false)? })
+        Ok(LogFormat { name: written.name, compiled: compile::compile(pieces, escape, false)?, goes_on: false })
+    }
+
+    /// The `log_format` of this name in the configuration of a server.
+    ///
+    /// # Errors
+    /// As [`LogFormat::parse`], or that there is none of this name.
+    pub fn parse_named(text: &str, name: &str) -> Result<LogFormat, String> {
+        LogFormat::parse(directive::named(text, name)?)
     }
 
     /// The format of a name of [`NAMES`].
@@ -66,12 +75,28 @@ impl LogFormat {
             _ => return None,
         };
         let compiled = pieces.and_then(|pieces| compile::compile(pieces, escape, true));
-        Some(LogFormat { name: name.to_owned(), compiled: compiled.expect("the known formats are formats") })
+        Some(LogFormat {
+            name: name.to_owned(),
+            compiled: compiled.expect("the known formats are formats"),
+            goes_on: false,
+        })
     }
 
     /// What to call it in messages: `combined`, `log_format timed`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Notes whether `line` has more fields than the format.
+    pub(super) fn note_more(&mut self, line: &[u8]) {
+        let exact = Compiled { open_ended: false, ..self.compiled.clone() };
+        let exact = LogFormat { name: self.name.clone(), compiled: exact, goes_on: false };
+        self.goes_on = exact.decoder("http", &super::Wanted::default()).decode(line).is_err();
+    }
+
+    /// Whether the first line of the input for which it was found has more fields, which are left out.
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     /// What is ambiguous in it, by the names of its variables.
