@@ -60,14 +60,7 @@ pub enum Deny {
 /// written. A closed pipe is a quiet end.
 pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let paths: Vec<PathBuf> = args.config.iter().chain(&args.paths).cloned().collect();
-    let loaded = match config::load(&paths, &Process, Unset::Warning) {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            // Nothing is left to be done if this cannot be written either.
-            let _ = writeln!(err, "highwater: {error}");
-            return FAILED;
-        }
-    };
+    let loaded = config::load(&paths, &Process, Unset::Warning);
     let findings = match args.format {
         Format::Human => edn::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stdout()),
         Format::Json => edn::json(&loaded.sources, &loaded.diagnostics),
@@ -81,7 +74,11 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
         let _ = writeln!(err, "{}", summary(&loaded, errors, warnings));
     }
     let is_denied = args.deny == Some(Deny::Warnings) && warnings > 0;
-    if errors > 0 || is_denied { FOUND } else { FINE }
+    match errors > 0 || is_denied {
+        _ if loaded.unreadable > 0 => FAILED,
+        true => FOUND,
+        false => FINE,
+    }
 }
 
 /// How many errors and warnings there are.
@@ -92,7 +89,7 @@ fn count(loaded: &Loaded) -> (usize, usize) {
 
 /// `checked 3 files, 12 thresholds: no errors`.
 fn summary(loaded: &Loaded, errors: usize, warnings: usize) -> String {
-    let files = number(loaded.sources.files.len(), "file");
+    let files = number(loaded.sources.files.len() - loaded.unreadable, "file");
     let thresholds = match &loaded.plan {
         Some(plan) => format!(", {}", number(plan.thresholds.len(), "threshold")),
         None => String::new(),

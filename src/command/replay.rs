@@ -143,8 +143,7 @@ fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
 }
 
 fn load(args: &ReplayArgs, err: &mut dyn Write) -> Result<Plan, Failure> {
-    let loaded = config::load(&args.config, &config::Process, Unset::Warning)
-        .map_err(|error| Failure::Message(error.to_string()))?;
+    let loaded = config::load(&args.config, &config::Process, Unset::Warning);
     let _ = write!(err, "{}", edn::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stderr()));
     loaded.plan.ok_or(Failure::Said)
 }

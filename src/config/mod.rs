@@ -27,7 +27,6 @@ use crate::plan::Plan;
 use context::Context;
 
 pub use environment::{Environment, Process};
-pub use files::LoadError;
 
 /// What a configuration says, and what is to be said about it.
 #[derive(Clone, Debug)]
@@ -37,6 +36,8 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// There is a plan unless there is an error.
     pub plan: Option<Plan>,
+    /// How many files and folders could not be read. Each has an error, and an empty file among the sources.
+    pub unreadable: usize,
 }
 
 /// What a variable or file of secrets that is not there is, where it has no default.
@@ -50,22 +51,23 @@ pub enum Unset {
 
 /// Reads files and folders, and checks what they say.
 ///
-/// Without paths it is `./thresholds.edn`, else `./thresholds`. Errors are those of reading files; all that is wrong
-/// in the text of the files is in the diagnostics.
-pub fn load(paths: &[PathBuf], environment: &dyn Environment, unset: Unset) -> Result<Loaded, LoadError> {
-    Ok(check(files::read(paths)?, environment, unset))
+/// Without paths it is `./thresholds.edn`, else `./thresholds`. A file that cannot be read is an error like any other,
+/// and hides nothing of what is to be said about the others.
+pub fn load(paths: &[PathBuf], environment: &dyn Environment, unset: Unset) -> Loaded {
+    let files = files::read(paths);
+    check(files.sources, files.unreadable, environment, unset)
 }
 
 /// Checks one text in which no variable and no file is set.
 pub fn from_text(text: &str) -> Loaded {
     let mut sources = Sources::default();
     sources.add("thresholds.edn".to_string(), text.to_string());
-    check(sources, &environment::Nothing, Unset::Warning)
+    check(sources, Vec::new(), &environment::Nothing, Unset::Warning)
 }
 
-/// Checks what was read.
-pub fn check(sources: Sources, environment: &dyn Environment, unset: Unset) -> Loaded {
-    let mut diagnostics = Vec::new();
+/// Checks what was read. `diagnostics` is about what could not be.
+fn check(sources: Sources, mut diagnostics: Vec<Diagnostic>, environment: &dyn Environment, unset: Unset) -> Loaded {
+    let unreadable = diagnostics.len();
     let files: Vec<_> =
         sources.files.iter().zip(0..).map(|(file, index)| edn::read(&file.text, index, &mut diagnostics)).collect();
     let mut context = Context::new(&sources, environment, unset, diagnostics);
@@ -76,5 +78,5 @@ pub fn check(sources: Sources, environment: &dyn Environment, unset: Unset) -> L
         (span.file, span.start)
     });
     let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    Loaded { sources, diagnostics, plan: (!refused).then_some(plan) }
+    Loaded { sources, diagnostics, plan: (!refused).then_some(plan), unreadable }
 }

@@ -93,7 +93,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
 fn root<'f>(forms: &'f [Form], file: u32, context: &mut Context) -> &'f [(Form, Form)] {
     // What is broken may be the map.
     let broken = forms.iter().any(|form| form.kind == Kind::Broken);
-    let faulty = context.was_found(file, |code| code.starts_with('E'));
+    let faulty = context.was_found(file, |code| code.starts_with(['E', 'F']));
     let mut whole = forms.iter().filter(|form| form.kind != Kind::Broken);
     let Some(first) = whole.next() else {
         if !broken && !faulty {

@@ -63,7 +63,10 @@ fn group<'a>(sources: &Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
         let (line, column) = super::position(sources, first);
         let path = visible(&file.path).into_owned();
         group = group.element(Origin::path(path).line(line).char_column(column));
-        group = group.element(snippet(sources, &piece));
+        // Of an empty file, or one that could not be read, there is no line to show.
+        if !file.text.is_empty() {
+            group = group.element(snippet(sources, &piece));
+        }
     }
     if let Some(help) = &diagnostic.help {
         let lines: Vec<Cow<'_, str>> = help.lines().map(visible).collect();

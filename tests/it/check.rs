@@ -75,16 +75,35 @@ fn the_exit_code_says_what_was_found() {
         (vec![lints], Some(Deny::Warnings), 1, "warnings\n"),
         (vec![fine, faults], None, 1, "checked 2 files: 5 errors\n"),
         (vec![fine, fine], None, 0, "checked 1 file, 3 thresholds: no errors\n"),
-        (
-            vec![missing],
-            None,
-            2,
-            "fixtures/check/not-there.edn: there is no such file or folder; look for a slip in the path\n",
-        ),
+        (vec![missing], None, 2, "checked 0 files: 1 error\n"),
+        (vec![missing, lints], None, 2, "warnings\n"),
     ] {
         let (found, _, err) = check(&paths, Format::Human, deny);
         assert_eq!(found, code, "{paths:?}");
         assert!(err.ends_with(last), "{err}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_finding_in_every_format() {
+    let (missing, faults) = (Path::new("fixtures/check/not-there.edn"), Path::new("fixtures/check/misspelled.edn"));
+    for (format, expected) in [
+        (
+            Format::Human,
+            "error[F001]: there is no such file or folder\n--> fixtures/check/not-there.edn:1:1\n = help: look for a slip \
+             in the path\n",
+        ),
+        (
+            Format::Json,
+            "{\"code\":\"F001\",\"severity\":\"error\",\"message\":\"there is no such file or folder\",\
+             \"path\":\"fixtures/check/not-there.edn\",\"line\":1,\"column\":1,",
+        ),
+        (Format::Github, "::error file=fixtures/check/not-there.edn,line=1,col=1,endLine=1,endColumn=1,title=F001::"),
+    ] {
+        let (code, out, _) = check(&[missing, faults], format, None);
+        assert_eq!(code, 2);
+        assert!(out.starts_with(expected), "{out}");
+        assert!(out.contains("T001"), "{out}");
     }
 }
 

@@ -25,7 +25,11 @@ impl Folder {
 
     /// The message of loading a path, without the name of the folder.
     fn refused(&self, path: &Path) -> String {
-        let error = load(&[path.to_path_buf()], &Process, Unset::Warning).expect_err("it cannot be read").to_string();
+        let loaded = load(&[path.to_path_buf()], &Process, Unset::Warning);
+        let fault = loaded.diagnostics.iter().find(|fault| fault.code == "F001").expect("it cannot be read");
+        assert!(loaded.plan.is_none() && loaded.unreadable > 0);
+        let path = &loaded.sources.files[fault.labels[0].span.file as usize].path;
+        let error = format!("{path}: {}; {}", fault.message, fault.help.as_deref().expect("a remedy"));
         assert_eq!(error.lines().count(), 1, "{error}");
         error.replace(self.0.to_str().expect("UTF-8"), "")
     }
@@ -56,7 +60,7 @@ fn a_folder_is_read_in_name_order_without_hidden_files_and_scenarios() {
     folder.write(".git/config.edn", "not read");
     folder.write("a.test.edn", "not read");
     folder.write("README.md", "not read");
-    let loaded = load(std::slice::from_ref(&folder.0), &Process, Unset::Warning).expect("readable");
+    let loaded = load(std::slice::from_ref(&folder.0), &Process, Unset::Warning);
     assert_eq!(names(&loaded), ["z.edn", "a.edn", "b.edn"]);
     assert_eq!(loaded.plan.expect("no errors").thresholds.len(), 3);
 }
@@ -68,7 +72,7 @@ fn a_file_reached_twice_is_read_once() {
     let indirect = folder.0.join("x/../a.edn");
     fs::create_dir(folder.0.join("x")).expect("writable");
     let paths = [file.clone(), folder.0.clone(), indirect, file];
-    let loaded = load(&paths, &Process, Unset::Warning).expect("readable");
+    let loaded = load(&paths, &Process, Unset::Warning);
     assert_eq!(names(&loaded), ["a.edn"]);
     assert!(loaded.diagnostics.is_empty());
 }
@@ -100,7 +104,7 @@ fn what_cannot_be_read_is_named_with_cause_and_remedy() {
 fn a_mark_in_front_of_a_text_is_no_part_of_it() {
     let folder = Folder::new("mark");
     let file = folder.write("a.edn", format!("\u{FEFF}{}", threshold("a")));
-    let loaded = load(&[file], &Process, Unset::Warning).expect("readable");
+    let loaded = load(&[file], &Process, Unset::Warning);
     assert!(loaded.plan.is_some());
 }
 
@@ -113,7 +117,7 @@ fn links_are_followed_but_not_in_a_circle() {
     fs::create_dir(folder.0.join("top")).expect("writable");
     symlink(folder.0.join("elsewhere"), folder.0.join("top/one")).expect("writable");
     symlink(folder.0.join("elsewhere"), folder.0.join("top/two")).expect("writable");
-    let loaded = load(&[folder.0.join("top")], &Process, Unset::Warning).expect("readable");
+    let loaded = load(&[folder.0.join("top")], &Process, Unset::Warning);
     assert_eq!(names(&loaded), ["a.edn"]);
     symlink(folder.0.join("top"), folder.0.join("elsewhere/up")).expect("writable");
     let expected = "/top/one/up: leads back to a folder that it lies in; remove the link";
@@ -121,4 +125,22 @@ fn links_are_followed_but_not_in_a_circle() {
     symlink(folder.0.join("nowhere"), folder.0.join("dangling.edn")).expect("writable");
     let expected = "/dangling.edn: there is no such file or folder; look for a slip in the path";
     assert_eq!(folder.refused(&folder.0.join("dangling.edn")), expected);
+}
+
+#[test]
+fn each_file_that_cannot_be_read_is_reported_beside_the_findings_in_the_others() {
+    let folder = Folder::new("several");
+    folder.write("a.edn", b"\xE9");
+    folder.write("b.edn", "{:grace \"5\"}");
+    folder.write("c.edn", b"{\xFF}");
+    let paths = [folder.0.join("missing.edn"), folder.0.clone()];
+    let loaded = load(&paths, &Process, Unset::Warning);
+    let found: Vec<(&str, &str)> = loaded
+        .diagnostics
+        .iter()
+        .map(|fault| (fault.code, loaded.sources.files[fault.labels[0].span.file as usize].path.as_str()))
+        .map(|(code, path)| (code, path.rsplit('/').next().expect("a name")))
+        .collect();
+    assert_eq!(found, [("F001", "missing.edn"), ("F001", "a.edn"), ("T021", "b.edn"), ("F001", "c.edn")]);
+    assert_eq!(loaded.unreadable, 3);
 }

@@ -4,6 +4,11 @@ use super::{code, error, kind, lint};
 use crate::edn::{Diagnostic, Form, Kind, Span};
 use crate::plan::Threshold;
 
+/// A file or a folder; `span` is at the begin of an empty text.
+pub fn unreadable(span: Span, cause: String, remedy: &str) -> Diagnostic {
+    error("F001", span, cause).help(remedy)
+}
+
 pub fn unknown_key(key: &Form, place: &str, meant: Option<&str>) -> Diagnostic {
     let name = match &key.kind {
         Kind::Keyword(name) => format!(":{name}"),

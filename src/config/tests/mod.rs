@@ -183,7 +183,7 @@ fn files(texts: &[&str]) -> Loaded {
     for (index, text) in texts.iter().enumerate() {
         sources.add(format!("{index}.edn"), text.to_string());
     }
-    check(sources, &Nothing, Unset::Warning)
+    check(sources, Vec::new(), &Nothing, Unset::Warning)
 }
 
 #[test]
