@@ -7,6 +7,7 @@ mod edn_read;
 mod edn_render;
 mod laws;
 mod model;
+mod replay_command;
 mod replay_model;
 mod source;
 mod source_input;
