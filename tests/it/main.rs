@@ -5,6 +5,8 @@ mod edn_laws;
 mod edn_oracles;
 mod edn_read;
 mod edn_render;
+mod engine_limits;
+mod engine_verdict;
 mod laws;
 mod model;
 mod replay_command;
