@@ -48,6 +48,22 @@ fn every_refused_line_is_kept_byte_for_byte_and_the_first_of_each_cause_is_shown
 }
 
 #[test]
+fn times_of_too_many_digits_or_of_none_are_refused() {
+    let log = "10.0.0.1 - - [14/Nov/2023:22:13:20 +0000] \"GET / HTTP/1.1\" 200 512\n";
+    let files = [
+        ("digits.json", event(0.0, r#""metric":1"#) + "{\"service\":\"q\",\"time\":9999999999999999999}\n"),
+        ("digits.edn", "{:service \"q\" :time 1700000000}\n{:service \"q\" :time 9999999999999999999}\n".to_owned()),
+        ("none.log", log.to_owned() + &log.replace(":13:20", ":~3:20")),
+    ];
+    for (name, text) in files {
+        let folder = Folder::with(&[("t.edn", ARTICLE.as_bytes()), (name, text.as_bytes())]);
+        let ran = folder.run(&format!("replay -c t.edn {name}"));
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        assert!(ran.out.contains("\n1 events, ") && ran.out.contains("\n1 lines refused: "), "{}", ran.out);
+    }
+}
+
+#[test]
 fn more_refused_lines_than_allowed_are_an_exit_code() {
     let all = events(0, 300, r#""metric":85"#) + "what\nis\nthis\n";
     let folder = Folder::with(&[("t.edn", ARTICLE.as_bytes()), ("e.json", all.as_bytes())]);
