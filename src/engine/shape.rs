@@ -43,7 +43,7 @@ impl Shape {
 
     /// The first window that ends at or after `time`.
     pub fn first_ending_at_or_after(self, time: i64) -> i64 {
-        -((self.interval - time).div_euclid(self.every))
+        -(self.interval.saturating_sub(time).div_euclid(self.every))
     }
 
     /// The first window that is still open when event time has reached `reached`.

@@ -47,7 +47,7 @@ pub fn common_log_format(text: &[u8]) -> Option<Timestamp> {
     let month = MONTHS.chunks_exact(3).position(|name| name == &text[3..6])?;
     let two = |at: usize| -> Option<u8> {
         let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
-        (tens < 10 && ones < 10).then_some(tens * 10 + ones)
+        (tens < 10 && ones < 10).then(|| tens * 10 + ones)
     };
     let year = i64::from(two(7)?) * 100 + i64::from(two(9)?);
     let local = Timestamp::from_civil(year, u8::try_from(month).ok()? + 1, two(0)?, two(12)?, two(15)?, two(18)?, 0)?;
@@ -116,7 +116,8 @@ fn plain_decimal(text: &[u8]) -> Option<(i64, usize)> {
     }
     for (at, byte) in text.iter().enumerate() {
         match byte {
-            b'0'..=b'9' => digits = digits * 10 + i64::from(byte - b'0'),
+            // Only 19 digits, which are refused below, could be too large.
+            b'0'..=b'9' => digits = digits.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')),
             b'.' if point.is_none() && at > 0 => point = Some(at),
             _ => return None,
         }

@@ -1,0 +1,202 @@
+//! What `highwater` costs as a process: `cargo bench --bench replay`.
+//!
+//! `replay` in MB a CPU second and peak memory, `check` of many thresholds in CPU seconds, and a start to its exit
+//! against an empty process. Linux only, since it is read from /proc. Inputs are made from a published seed in a
+//! temporary folder, which takes 200 MB and is removed afterwards. HIGHWATER_BIN measures another binary, such as
+//! `target/dist/highwater`; words choose measurements: `cargo bench --bench replay -- JSON`.
+
+#[path = "input.rs"]
+mod input;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const BYTES: usize = 200_000_000;
+const ROUNDS: usize = 5;
+/// Of the clock that /proc counts CPU time in: the same on all architectures of Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Three percentiles, four percentages, three counts; one of them hops. SERVICE and METRIC are filled in.
+const THRESHOLDS: &str = r#"
+{:percentiles
+ {"SERVICE" {0.99 [{:<= 900 :interval 60 METRIC} {:<= 900 :interval 600 :every 60 METRIC}]
+             0.5 {:<= 50 :interval 300 METRIC}}}
+ :histograms
+ {"SERVICE" {:status-code {"^2[0-9]{2}$" [{:>= 0.95 :interval 60 :type :percentage}
+                                          {:>= 0.9 :interval 600 :type :percentage}]
+                           "^5" [{:<= 0.02 :interval 120 :type :percentage} {:<= 500 :interval 300 :type :count}]
+                           ".*" {:> 0 :interval 60 :type :count}}
+             :path {"^/api/v1/item/1" {:<= 0.5 :interval 300 :type :percentage}
+                    "/item/7[0-9]{2}$" {:> 0 :interval 600 :type :count}}}}}"#;
+
+fn main() {
+    let folder = Folder::new();
+    let plain = ["--whole"];
+    let timed = ["--whole", "--log-format", input::NGINX_TIMED];
+    let combined = ["--whole", "--log-format", "combined"];
+    replay(&folder, "access log, nginx log_format", ("http", ""), input::nginx_timed, &timed);
+    // Apache's has no duration: percentiles read the size.
+    replay(
+        &folder,
+        "access log, Apache combined",
+        ("http", ":metric :body_bytes_sent"),
+        input::apache_combined,
+        &combined,
+    );
+    replay(&folder, "JSON events", ("query-service response", ""), input::json_events, &plain);
+    check(&folder);
+    start_to_exit();
+}
+
+fn replay(
+    folder: &Folder,
+    name: &str,
+    (service, metric): (&str, &str),
+    make: fn(u64, usize) -> Vec<u8>,
+    arguments: &[&str],
+) {
+    if !is_chosen(name) {
+        return;
+    }
+    folder.put("thresholds.edn", THRESHOLDS.replace("SERVICE", service).replace("METRIC", metric).as_bytes());
+    folder.put("input", &make(input::SEED, BYTES));
+    let mut best = Cost { seconds: f64::INFINITY, peak_kib: 0 };
+    for _ in 0..ROUNDS {
+        let mut command = Command::new(binary());
+        command.args(["replay", "-c", "thresholds.edn", "input"]).args(arguments).current_dir(&folder.0);
+        let cost = cost(&mut command);
+        best = Cost { seconds: best.seconds.min(cost.seconds), peak_kib: best.peak_kib.max(cost.peak_kib) };
+    }
+    let (speed, peak) = (BYTES as f64 / 1e6 / best.seconds, best.peak_kib as f64 / 1024.0);
+    println!("{name:<30} {speed:>6.0} MB a CPU second, {peak:.1} MiB at most");
+}
+
+/// Ten thousand thresholds, each of its own service.
+fn check(folder: &Folder) {
+    const THRESHOLDS: usize = 10_000;
+    let name = "check of 10,000 thresholds";
+    if !is_chosen(name) {
+        return;
+    }
+    let (mut percentiles, mut histograms) = (String::new(), String::new());
+    for i in 0..THRESHOLDS / 2 {
+        writeln!(percentiles, "  \"service {i}\" {{0.99 {{:<= {} :interval 600 :severity \"page\"}}}}", 100 + i)
+            .expect("a string takes all");
+        writeln!(
+            histograms,
+            "  \"service {i}\" {{:status-code {{\"^{}[0-9]{{2}}$\" {{:>= 0.95 :interval 600 :type :percentage}}}}}}",
+            i % 5 + 1
+        )
+        .expect("a string takes all");
+    }
+    folder.put("many.edn", format!("{{:percentiles {{{percentiles}}}\n :histograms {{{histograms}}}}}\n").as_bytes());
+    let costs = (0..ROUNDS).map(|_| {
+        let mut command = Command::new(binary());
+        cost(command.args(["check", "many.edn"]).current_dir(&folder.0))
+    });
+    let best = costs.min_by(|a, b| a.seconds.total_cmp(&b.seconds)).expect("there are rounds");
+    println!("{name:<30} {:>6.2} CPU seconds, {:.1} MiB at most", best.seconds, best.peak_kib as f64 / 1024.0);
+}
+
+/// By the clock on the wall, in turns; the median, since other processes only ever add.
+fn start_to_exit() {
+    const RUNS: usize = 200;
+    let name = "start to exit of check";
+    if !is_chosen(name) {
+        return;
+    }
+    let took = |command: &mut Command| {
+        let begin = Instant::now();
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("the program starts");
+        assert!(status.success(), "{command:?} ended with {status}");
+        begin.elapsed()
+    };
+    let (mut ours, mut empty) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        ours.push(took(Command::new(binary()).args(["check", "thresholds"]).current_dir(env!("CARGO_MANIFEST_DIR"))));
+        empty.push(took(&mut Command::new("/bin/true")));
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        times[RUNS / 2].as_secs_f64() * 1e3
+    };
+    let (ours, empty) = (median(&mut ours), median(&mut empty));
+    println!("{name:<30} {ours:>6.2} ms, {:.1} times the {empty:.2} ms of /bin/true", ours / empty);
+}
+
+/// What a process took.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// Of CPU time, its own and the system's for it.
+    seconds: f64,
+    peak_kib: u64,
+}
+
+/// Runs to the end. Fails unless the exit code is 0.
+fn cost(command: &mut Command) -> Cost {
+    let before = children_seconds();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+    let mut peak_kib = 0;
+    let status = loop {
+        peak_kib = peak_kib.max(high_water_mark(&child));
+        if let Some(status) = child.try_wait().expect("a child of ours") {
+            break status;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    assert!(status.success(), "{command:?} ended with {status}");
+    Cost { seconds: children_seconds() - before, peak_kib }
+}
+
+/// CPU seconds of all children that have ended.
+fn children_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux tells what processes take");
+    // Behind the name in brackets, which may hold blanks: state is field 3, cutime 16, cstime 17.
+    let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
+    let ticks = fields.split(' ').skip(13).take(2).map(|field| field.parse::<f64>().expect("a number"));
+    ticks.sum::<f64>() / TICKS_PER_SECOND
+}
+
+/// The peak of resident memory so far, in KiB; 0 of a process that has just ended.
+fn high_water_mark(child: &Child) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+fn binary() -> PathBuf {
+    match std::env::var_os("HIGHWATER_BIN") {
+        Some(path) => fs::canonicalize(path).expect("HIGHWATER_BIN is a program"),
+        None => PathBuf::from(env!("CARGO_BIN_EXE_highwater")),
+    }
+}
+
+/// Whether the command line names no measurement, or this one.
+fn is_chosen(name: &str) -> bool {
+    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).peekable();
+    words.peek().is_none() || words.any(|word| name.contains(&word))
+}
+
+/// A folder that is there until it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        let path = std::env::temp_dir().join(format!("highwater-bench-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("the temporary folder can be written");
+        Folder(path)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        fs::write(Path::new(&self.0).join(name), bytes).expect("the temporary folder can be written");
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
