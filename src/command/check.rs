@@ -66,19 +66,20 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
         Format::Json => edn::json(&loaded.sources, &loaded.diagnostics),
         Format::Github => edn::github(&loaded.sources, &loaded.diagnostics),
     };
-    if let Err(error) = out.write_all(findings.as_bytes()).and_then(|()| out.flush()) {
-        return terminal::output_failed(&error, err);
-    }
     let (errors, warnings) = count(&loaded);
-    if args.format == Format::Human {
-        let _ = writeln!(err, "{}", summary(&loaded, errors, warnings));
-    }
     let is_denied = args.deny == Some(Deny::Warnings) && warnings > 0;
-    match errors > 0 || is_denied {
+    let code = match errors > 0 || is_denied {
         _ if loaded.unreadable > 0 => FAILED,
         true => FOUND,
         false => FINE,
+    };
+    if let Err(error) = out.write_all(findings.as_bytes()).and_then(|()| out.flush()) {
+        return terminal::output_failed(&error, code, err);
     }
+    if args.format == Format::Human {
+        let _ = writeln!(err, "{}", summary(&loaded, errors, warnings));
+    }
+    code
 }
 
 /// How many errors and warnings there are.

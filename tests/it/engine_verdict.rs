@@ -155,7 +155,7 @@ fn compare(text: &str, quantile: &str, values: &[Number]) -> Result<(), TestCase
         };
         let is_violated = evaluator.groups(i).1 == 1;
         prop_assert_eq!(is_violated, !all_hold(picked), "{} picks {:?}\n{}", threshold.id, number, text);
-        let worst = evaluator.report(i).1.worst.expect("one window was judged");
+        let worst = evaluator.report(i).1.worst.as_ref().expect("one window was judged");
         let shown = worst.measured.value.expect("there is memory for it");
         prop_assert_eq!(
             all_hold(&Exact::of(shown)),
@@ -262,7 +262,7 @@ proptest! {
         for (i, threshold) in compiled.plan().thresholds.iter().enumerate() {
             let holds = threshold.bounds[0].comparator.holds(share.cmp(&limit_of_total));
             prop_assert_eq!(evaluator.groups(i).1 == 0, holds, "{} of {} {} {}", matching, total, threshold.id, limit);
-            let shown = evaluator.report(i).1.worst.and_then(|worst| worst.measured.value).expect("a share").to_f64();
+            let shown = evaluator.report(i).1.worst.as_ref().and_then(|worst| worst.measured.value).expect("a share").to_f64();
             prop_assert!((shown - matching as f64 / total as f64).abs() < 1e-12);
         }
     }
