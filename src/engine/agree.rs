@@ -2,13 +2,11 @@
 
 use super::tally::Tally;
 use super::verdict;
-use crate::plan::{Comparator, Number, Threshold};
+use crate::plan::{Bound, Comparator, Number, Threshold};
 
 /// A shown value that does not contradict the bounds' verdicts: moved to the nearest value that agrees with them.
 pub fn agree(threshold: &Threshold, tally: &Tally, exact: Number) -> Number {
-    /// So far from a limit that it cannot be: a hundredth of what a shown value may be off.
-    const STEP: f64 = 1e-4;
-    let contradicts = |(i, bound): (usize, &crate::plan::Bound)| {
+    let contradicts = |(i, bound): (usize, &Bound)| {
         let holds = bound.comparator.holds(exact.compare(Number::Float(bound.limit.to_f64())));
         holds != verdict::bound_holds(threshold, tally, i, bound)
     };
@@ -16,28 +14,47 @@ pub fn agree(threshold: &Threshold, tally: &Tally, exact: Number) -> Number {
         return exact;
     }
     let value = exact.to_f64();
+    // So far from a limit that it can be read, a hundredth of what a shown value may be off; or else just beside it.
+    let coarse = |limit: f64| (limit.abs() * 1e-4).max(f64::MIN_POSITIVE);
+    let (least, greatest) = range(threshold, tally, value, &|limit| (limit - coarse(limit), limit + coarse(limit)));
+    if least <= greatest {
+        return Number::Float(value.clamp(least, greatest));
+    }
+    let (least, greatest) = range(threshold, tally, value, &|limit| (limit.next_down(), limit.next_up()));
+    Number::Float(if least <= greatest { value.clamp(least, greatest) } else { least })
+}
+
+/// The least and the greatest value that agree with what is known of each bound; `beside` gives what is shown for a
+/// value just below and just above a limit.
+fn range(threshold: &Threshold, tally: &Tally, value: f64, beside: &dyn Fn(f64) -> (f64, f64)) -> (f64, f64) {
     let (mut least, mut greatest) = (f64::NEG_INFINITY, f64::INFINITY);
     for (i, bound) in threshold.bounds.iter().enumerate() {
         let limit = bound.limit.to_f64();
-        let above = limit + (limit.abs() * STEP).max(f64::MIN_POSITIVE);
-        let below = limit - (limit.abs() * STEP).max(f64::MIN_POSITIVE);
+        let (below, above) = beside(limit);
         match (bound.comparator, verdict::bound_holds(threshold, tally, i, bound)) {
             (Comparator::LessOrEqual, true) | (Comparator::Greater, false) => greatest = greatest.min(limit),
             (Comparator::Less, true) | (Comparator::GreaterOrEqual, false) if value >= limit => {
                 greatest = greatest.min(below);
             }
+            (Comparator::Less, true) | (Comparator::GreaterOrEqual, false) => {
+                greatest = greatest.min(limit.next_down())
+            }
             (Comparator::GreaterOrEqual, true) | (Comparator::Less, false) => least = least.max(limit),
             (Comparator::Greater, true) | (Comparator::LessOrEqual, false) if value <= limit => {
-                least = least.max(above);
+                least = least.max(above)
             }
+            (Comparator::Greater, true) | (Comparator::LessOrEqual, false) => least = least.max(limit.next_up()),
             (Comparator::Equal, true) | (Comparator::NotEqual, false) => (least, greatest) = (limit, limit),
-            (Comparator::Equal, false) | (Comparator::NotEqual, true) if value == limit => {
-                let split = tally.splits[i];
-                let is_below = split.below >= verdict::rank(threshold, tally.total);
-                if is_below { greatest = greatest.min(below) } else { least = least.max(above) }
+            (Comparator::Equal, false) | (Comparator::NotEqual, true) => {
+                let is_below = tally.splits[i].below >= verdict::rank(threshold, tally.total);
+                match (is_below, value == limit) {
+                    (true, true) => greatest = greatest.min(below),
+                    (true, false) => greatest = greatest.min(limit.next_down()),
+                    (false, true) => least = least.max(above),
+                    (false, false) => least = least.max(limit.next_up()),
+                }
             }
-            _ => {}
         }
     }
-    Number::Float(if least > greatest { (least + greatest) / 2.0 } else { value.clamp(least, greatest) })
+    (least, greatest)
 }
