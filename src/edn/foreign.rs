@@ -101,11 +101,10 @@ impl Reader<'_> {
 
     /// The quote on this line that closes what `quotes` opened: where it begins and ends.
     fn closing_quote(&mut self, from: usize, quotes: Quotes) -> Option<(usize, usize)> {
-        let none_before = &mut self.notes.no_quote_before[quotes as usize];
-        if from < *none_before {
+        if from < self.notes.no_quote_before[quotes as usize] {
             return None;
         }
-        let line_end = memchr::memchr(b'\n', &self.bytes[from..]).map_or(self.bytes.len(), |length| from + length);
+        let line_end = self.line_end(from);
         let line = &self.text[from..line_end];
         let closes = |(at, c): &(usize, char)| match quotes {
             // As an apostrophe it is followed by a letter.
@@ -124,7 +123,7 @@ impl Reader<'_> {
         match found {
             Some((at, c)) => Some((from + at, from + at + c.len_utf8())),
             None => {
-                *none_before = line_end;
+                self.notes.no_quote_before[quotes as usize] = line_end;
                 None
             }
         }

@@ -1,5 +1,7 @@
 //! The reader: one pass over the text, with a stack of open brackets instead of recursion.
 
+use std::cell::Cell;
+
 use super::frame::{Frame, Opener};
 use super::{Diagnostic, Form, Kind, Span, atom, catalogue};
 
@@ -85,6 +87,8 @@ pub(super) struct Reader<'t> {
     pub(super) owed: [u32; 3],
     /// Reading stopped early, and that was reported: what is open is not a further fault.
     pub(super) stopped: bool,
+    /// A stretch of a line and its end, so that a long line is looked through once.
+    known_line: Cell<(usize, usize)>,
     /// A bracket or a quote is missing or superfluous.
     pub(super) lost_structure: bool,
     /// Strings end on their line, and a line that is not indented ends what was opened before it.
@@ -110,6 +114,7 @@ impl<'t> Reader<'t> {
             more_faults: 0,
             owed: [0; 3],
             stopped: false,
+            known_line: Cell::new((usize::MAX, 0)),
             lost_structure: false,
             trust_lines: false,
             line: super::indentation::Line::default(),
@@ -175,7 +180,13 @@ impl<'t> Reader<'t> {
 
     /// Where the line that `from` is in ends, before its newline.
     pub(super) fn line_end(&self, from: usize) -> usize {
-        memchr::memchr(b'\n', &self.bytes[from..]).map_or(self.bytes.len(), |length| from + length)
+        let (known_from, known_end) = self.known_line.get();
+        if known_from <= from && from <= known_end {
+            return known_end;
+        }
+        let end = memchr::memchr(b'\n', &self.bytes[from..]).map_or(self.bytes.len(), |length| from + length);
+        self.known_line.set((from, end));
+        end
     }
 
     /// Where the token ends that `from` is in.
