@@ -25,6 +25,19 @@ struct Keys {
 
 /// Reads a check. None if it has an error, or if a variable that it needs is not set.
 pub(super) fn read(form: &Form, path: &Path, grace: i64, context: &mut Context) -> Option<Threshold> {
+    let mark = context.mark();
+    let threshold = read_check(form, path, grace, context);
+    context.say_of_unset(
+        mark,
+        match threshold {
+            Some(_) => "; this option is left out",
+            None => "; this threshold is left out",
+        },
+    );
+    threshold
+}
+
+fn read_check(form: &Form, path: &Path, grace: i64, context: &mut Context) -> Option<Threshold> {
     let expected = "a check, such as `{:<= 100 :interval 600}`, or a vector of checks";
     let entries = values::entries(form, "the end of a path", expected, context)?;
     let mut options = Options::default();
@@ -60,6 +73,10 @@ fn entry(
             keys.broken = true;
             return;
         }
+        Kind::Symbol(_) if stands_behind_a_quote(key, context) => {
+            keys.broken = true;
+            return context.report(catalogue::quote_in_text(key.span));
+        }
         // The name is what was meant, as in `{"interval" 600}`.
         Kind::String(name) | Kind::Symbol(name) if options::names().any(|known| known == name.as_ref()) => {
             keys.names.extend(options::names().find(|known| *known == name.as_ref()));
@@ -76,6 +93,10 @@ fn entry(
         return;
     }
     let Some(option) = options::OPTIONS.iter().find(|option| option.name == name) else {
+        if let Some((_, stands_for, help)) = options::OTHER_HELP.iter().find(|(word, ..)| *word == name) {
+            keys.names.extend(*stands_for);
+            return context.report(catalogue::unknown_key(key, "a check", None).help(*help));
+        }
         let meant = context.nearest(name, options::names(), &options::OTHER_WORDS);
         keys.names.extend(meant);
         return context.report(catalogue::unknown_key(key, "a check", meant));
@@ -86,6 +107,11 @@ fn entry(
         (Subject::Histogram { .. }, Of::Percentiles) => context.report(catalogue::only_percentiles(key.span, name)),
         _ => (option.read)(options, value, context),
     }
+}
+
+/// Whether a key begins where a string ends, as in `"It's "slow""`.
+fn stands_behind_a_quote(key: &Form, context: &Context) -> bool {
+    context.sources.text(Span { start: 0, end: key.span.start, ..key.span }).ends_with('"')
 }
 
 fn report_missing(span: Span, path: &Path, keys: &Keys, context: &mut Context) {

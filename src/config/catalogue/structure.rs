@@ -28,9 +28,18 @@ pub fn key_is_no_keyword(key: &Form, place: &str) -> Diagnostic {
     let draft = error("T003", key.span, format!("a key of {place} is a keyword, not {}", kind(key)));
     let help = match &key.kind {
         Kind::String(name) | Kind::Symbol(name) if is_plain(name) => Some(format!("write `:{name}`")),
+        Kind::Integer(_) | Kind::Decimal(_) => {
+            Some("a comma between digits is a blank: write `1000`, or `0.95`".to_string())
+        }
         _ => None,
     };
     draft.here("expected a keyword").maybe_help(help)
+}
+
+pub fn quote_in_text(span: Span) -> Diagnostic {
+    error("T014", span, "text goes on directly behind a closing quote")
+        .here("the string ends before this")
+        .help("a quote inside a text is `\\\"`: write `\"the \\\"slow\\\" one\"`")
 }
 
 /// Whether a text can be written as a keyword.

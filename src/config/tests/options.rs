@@ -40,6 +40,27 @@ fn a_limit_is_a_number() {
 }
 
 #[test]
+fn a_limit_written_as_elsewhere_leads_to_the_limit() {
+    for (bound, code, phrase) in [
+        (":<= 1,000", "E060", "write `1000`"),
+        (":<= 1,000,000", "E060", "write `1000000`"),
+        (":<= 1,500", "E060", "write `1500`"),
+        (":<= 0,95", "E060", "write `0.95`"),
+        (":<= 0,05", "E060", "write `0.05`"),
+        (":<= 1,5", "E060", "write `1.5`"),
+        (":≤ 100", "E036", "write `:<=`"),
+        (":≥ 1 :<= 100", "E036", "write `:>=`"),
+        (":≠ 100", "E036", "write `:not=`"),
+        (":threshold 100", "T001", "write a comparator with its limit, such as `:<= 100`"),
+        (":limit 100", "T001", "write a comparator"),
+        (":value 100", "T001", "write a comparator"),
+    ] {
+        faults(&p99(&format!("{{{bound} :interval 600}}")), &[(code, phrase)]);
+    }
+    faults(&p99("{:<= 100 :interval 600 :labels {:a 1,2 3}}"), &[("T021", "")]);
+}
+
+#[test]
 fn choices_are_closed() {
     for (kind, phrase) in [
         (":percent", "did you mean `:percentage`?"),
@@ -165,6 +186,17 @@ fn options_agree_with_each_other() {
         (option(":recover \"2\""), "T021", "write `2`, without quotes"),
         (option(":min-count -1"), "T025", "not `-1`"),
         (option(":max-gap 600"), "W010", "as long as the window"),
+        (option(":for #duration \"10m\""), "T015", "`:for` counts windows in a row, and this is a time"),
+        (option(":for \"10m\""), "T015", "such as `:for 3`"),
+        (option(":recover 10m"), "E048", "`:recover` counts windows in a row and takes no time"),
+        (option(":min-count 10m"), "E048", "`:min-count 10`"),
+        (option(":min-count \"10m\""), "T015", "`:min-count` counts events"),
+        (option(":severity page"), "T021", "write `\"page\"`"),
+        (option(":description \"It's \"slow\"\""), "T014", "a quote inside a text is"),
+        (option(":description \"the \"slow one\" here\""), "E061", r#"write `"the \"slow one\" here"`"#),
+        (option(":annotations {}"), "T001", "write `:description"),
+        (option(":groupBy [:host]"), "T001", "did you mean `:by`?"),
+        (option(":group-by [:host]"), "T001", "did you mean `:by`?"),
         (option(":few :ok"), "W011", "`:min-count 10`"),
         (option(":by :host"), "T054", "write `:by [:host]`"),
         (option(":by []"), "T054", "empty"),

@@ -28,6 +28,12 @@ fn what_only_other_dialects_have_is_caught_by_name() {
         (r#""(a{1000}){1000}""#, "T063", "10 MiB"),
         ("200", "T064", "write `\"^200$\"`"),
         (":ok", "T021", "write `\"ok\"`"),
+        ("#regex \"^5\"", "T020", "did you mean `#re`?"),
+        ("#regexp \"^5\"", "T020", "did you mean `#re`?"),
+        ("#pattern \"^5\"", "T020", "did you mean `#re`?"),
+        ("#env-var \"P\"", "T020", "did you mean `#env`?"),
+        ("=~\"^5\"", "E062", "write only the expression"),
+        ("=~ \"^5\"", "E062", "write only the expression"),
     ] {
         faults(&pattern(text), &[(code, phrase)]);
     }
