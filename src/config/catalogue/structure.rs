@@ -1,12 +1,19 @@
 //! Files, keys, places.
 
 use super::{code, error, kind, lint};
+use crate::config::language::Language;
 use crate::edn::{Diagnostic, Form, Kind, Span};
 use crate::plan::Threshold;
 
 /// A file or a folder; `span` is at the begin of an empty text.
 pub fn unreadable(span: Span, cause: String, remedy: &str) -> Diagnostic {
     error("F001", span, cause).help(remedy)
+}
+
+pub fn other_language(span: Span, language: Language) -> Diagnostic {
+    error("T013", span, format!("this file is {}, and thresholds are written in EDN", language.name()))
+        .here("expected a map of EDN")
+        .help("write `{:percentiles {\"query-service response\" {0.99 {:<= 100 :interval 600}}}}`")
 }
 
 pub fn unknown_key(key: &Form, place: &str, meant: Option<&str>) -> Diagnostic {

@@ -243,6 +243,17 @@ fn a_file_holds_one_map() {
 }
 
 #[test]
+fn a_file_in_another_language_is_one_error() {
+    for (text, phrase) in [
+        ("{\"percentiles\": {\"q\": {\"0.99\": {\"<=\": 100, \"interval\": 600}}}}", "this file is JSON"),
+        ("groups:\n- name: latency\n  rules:\n  - alert: High\n    expr: x > 5\n", "this file is YAML"),
+        ("[percentiles.q]\nlimit = 100\ninterval = 600\n", "write `{:percentiles {"),
+    ] {
+        faults(text, &[("T013", phrase)]);
+    }
+}
+
+#[test]
 fn limits_are_numbers_above_zero() {
     faults("{:limits {:groups 0}}", &[("T025", "from 1 to")]);
     faults("{:limits {:groups \"5\"}}", &[("T021", "write `5`, without quotes")]);
