@@ -71,10 +71,11 @@ fn has_keyword(text: &str) -> bool {
                 bytes.next();
             }
             b'"' => is_inside = !is_inside,
-            b':' if !is_inside && matches!(before, b' ' | b',' | b'\n' | b'\t' | b'{' | b'[' | b'(') => {
-                if bytes.peek().is_some_and(|next| next.is_ascii_alphabetic() || b"<>=".contains(next)) {
-                    return true;
-                }
+            b':' if !is_inside
+                && matches!(before, b' ' | b',' | b'\n' | b'\t' | b'{' | b'[' | b'(')
+                && bytes.peek().is_some_and(|next| next.is_ascii_alphabetic() || b"<>=".contains(next)) =>
+            {
+                return true;
             }
             _ => {}
         }

@@ -5,6 +5,7 @@
 mod bounds;
 mod catalogue;
 mod context;
+mod direction;
 mod environment;
 mod expression;
 mod files;

@@ -4,7 +4,7 @@ use super::bounds::{self, Domain, Limit};
 use super::context::Context;
 use super::options::{self, Kinds, Of, Options};
 use super::paths::{Path, Subject};
-use super::{catalogue, time, values};
+use super::{catalogue, direction, time, values};
 use crate::edn::{self, Form, Kind, Span};
 use crate::plan::{Comparator, Decimal, Field, Interval, Measure, Output, Policy, Rank, Thin, Threshold, json_number};
 
@@ -49,6 +49,7 @@ fn read_check(form: &Form, path: &Path, grace: i64, context: &mut Context) -> Op
     report_missing(form.span, path, &keys, context);
     if let Some(domain) = domain(path, &options) {
         bounds::check(&limits, domain, context);
+        direction::check(&limits, path, &options, context);
     }
     let policy = policy(&options, path, grace, context);
     let bounds = Comparator::ALL.iter().filter(|comparator| keys.names.contains(&comparator.symbol())).count();

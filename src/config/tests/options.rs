@@ -105,10 +105,36 @@ fn bounds_that_never_or_always_hold_are_refused() {
     for text in [share(":>= 1"), share(":<= 0"), share(":= 0"), share(":> 0.95"), count(":<= 0"), count(":> 1.5")] {
         faults(&text, &[]);
     }
-    for text in ["{:<= -5 :interval 60}", "{:> 100000 :interval 60}", "{:= 1.5 :interval 60}"] {
+    for text in ["{:<= -5 :interval 60}", "{:> 100000 :< 200000 :interval 60}", "{:= 1.5 :interval 60}"] {
         faults(&p99(text), &[]);
     }
     faults(&share(":>= 0 :<= 0.5"), &[("W008", "leave it out")]);
+}
+
+#[test]
+fn bounds_that_read_like_an_alert_are_a_lint() {
+    let share = |pattern: &str, bound: &str| {
+        let check = format!("{{{bound} :interval 600 :type :percentage}}");
+        format!("{{:histograms {{\"query-service response\" {{:status-code {{\"{pattern}\" {check}}}}}}}}}")
+    };
+    let message = "a check says what is fine; this one is violated when p99 is at most 250";
+    faults(&p99("{:> 250 :interval 600}"), &[("W022", message)]);
+    faults(&p99("{:> 250 :interval 600}"), &[("W022", "for an alert above 250 write `:<= 250`")]);
+    faults(&p99("{:>= 250 :interval 600}"), &[("W022", "for an alert at 250 and above write `:< 250`")]);
+    faults(&p99("{:>= 250 :interval 600 :metric :response-time}"), &[("W022", "when p99 is below 250")]);
+    faults(&p99("{:>= 250 :interval 600 :metric :size}"), &[]);
+    faults("{:percentiles {\"q\" {0.01 {:>= 250 :interval 600}}}}", &[]);
+    for pattern in ["^5", "^5..$", "^(4|5)", "^[45]", "error", "FAILED"] {
+        faults(&share(pattern, ":> 0.05"), &[("W023", "for an alert above 0.05 write `:<= 0.05`")]);
+        faults(&share(pattern, ":> 0.05 :< 0.5"), &[]);
+    }
+    for pattern in ["^2", "^[^5]", ".*"] {
+        faults(&share(pattern, ":>= 0.95"), &[]);
+    }
+    for bound in [":> 0.5", ":<= 0.05", ":< 0.5", ":>= 0.95"] {
+        let text = ok(&format!("{{{bound} :interval 600 :type :count}}"));
+        faults(&text, &[("W021", "write `:type :percentage` for a share")]);
+    }
 }
 
 #[test]
