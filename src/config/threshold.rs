@@ -74,9 +74,16 @@ fn entry(
             keys.broken = true;
             return;
         }
-        Kind::Symbol(_) if stands_behind_a_quote(key, context) => {
-            keys.broken = true;
-            return context.report(catalogue::quote_in_text(key.span));
+        // A text with several quotes inside is reported once.
+        Kind::Symbol(_) if stands_behind(key, '"', context) => {
+            return match std::mem::replace(&mut keys.broken, true) {
+                true => {}
+                false => context.report(catalogue::quote_in_text(key.span)),
+            };
+        }
+        Kind::Integer(_) if stands_behind(key, ',', context) => {
+            let help = "a comma between digits is a blank: write `1000`, or `0.95`";
+            return context.report(catalogue::key_is_no_keyword(key, "a check").help(help));
         }
         // The name is what was meant, as in `{"interval" 600}`.
         Kind::String(name) | Kind::Symbol(name) if options::names().any(|known| known == name.as_ref()) => {
@@ -110,9 +117,9 @@ fn entry(
     }
 }
 
-/// Whether a key begins where a string ends, as in `"It's "slow""`.
-fn stands_behind_a_quote(key: &Form, context: &Context) -> bool {
-    context.sources.text(Span { start: 0, end: key.span.start, ..key.span }).ends_with('"')
+/// Whether nothing is between a key and this character, as in `"It's "slow""` and `1,234,567`.
+fn stands_behind(key: &Form, c: char, context: &Context) -> bool {
+    context.sources.text(Span { start: 0, end: key.span.start, ..key.span }).ends_with(c)
 }
 
 fn report_missing(span: Span, path: &Path, keys: &Keys, context: &mut Context) {

@@ -35,9 +35,6 @@ pub fn key_is_no_keyword(key: &Form, place: &str) -> Diagnostic {
     let draft = error("T003", key.span, format!("a key of {place} is a keyword, not {}", kind(key)));
     let help = match &key.kind {
         Kind::String(name) | Kind::Symbol(name) if is_plain(name) => Some(format!("write `:{name}`")),
-        Kind::Integer(_) | Kind::Decimal(_) => {
-            Some("a comma between digits is a blank: write `1000`, or `0.95`".to_string())
-        }
         _ => None,
     };
     draft.here("expected a keyword").maybe_help(help)
