@@ -61,6 +61,8 @@ pub(super) fn check(limits: &[Limit], domain: Domain, context: &mut Context) {
             context.report(catalogue::always_holds(limit, domain));
         } else if always[at] {
             context.report(catalogue::says_nothing(limit, domain));
+        } else if domain == Domain::Count && is_a_share(limit.bound.limit) {
+            context.report(catalogue::count_is_a_share(limit));
         }
     }
     let useful: Vec<usize> = (0..limits.len()).filter(|at| !never[*at] && !always[*at]).collect();
@@ -77,6 +79,11 @@ pub(super) fn check(limits: &[Limit], domain: Domain, context: &mut Context) {
             }
         }
     }
+}
+
+/// Whether a limit lies strictly between 0 and 1.
+fn is_a_share(limit: Decimal) -> bool {
+    Decimal::ZERO < limit && limit < Decimal::from_i64(1)
 }
 
 /// Reports bounds that nothing can satisfy together; true if there are any.

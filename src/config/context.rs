@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::pattern::Checked;
 use super::{Environment, Unset, catalogue, suggest};
-use crate::edn::{Diagnostic, Severity, Sources};
+use crate::edn::{Diagnostic, Severity, Sources, Span};
 
 /// How many errors and lints are kept of each severity; the rest is counted.
 const MAX_DIAGNOSTICS: usize = 1_000;
@@ -18,6 +18,8 @@ pub(super) struct Context<'a> {
     /// About how many states the patterns have so far.
     pub states: u64,
     found: Vec<Diagnostic>,
+    /// How many of them reading has found; they come first.
+    by_reading: usize,
     errors: usize,
     lints: usize,
 }
@@ -32,7 +34,17 @@ impl<'a> Context<'a> {
     ) -> Context<'a> {
         let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
         let lints = found.len() - errors;
-        Context { sources, environment, unset, patterns: HashMap::new(), states: 0, found, errors, lints }
+        Context {
+            sources,
+            environment,
+            unset,
+            patterns: HashMap::new(),
+            states: 0,
+            by_reading: found.len(),
+            found,
+            errors,
+            lints,
+        }
     }
 
     pub fn report(&mut self, diagnostic: Diagnostic) {
@@ -60,6 +72,28 @@ impl<'a> Context<'a> {
         other_words: &[(&str, &'static str)],
     ) -> Option<&'static str> {
         (self.errors < MAX_DIAGNOSTICS).then(|| suggest::nearest(name, candidates, other_words)).flatten()
+    }
+
+    /// Gives better advice on what reading found at this place, now that it is known what stands there.
+    pub fn explain(&mut self, code: &str, span: Span, help: impl FnOnce() -> String) {
+        let is_it = |fault: &&mut Diagnostic| fault.code == code && fault.labels[0].span == span;
+        if let Some(fault) = self.found[..self.by_reading].iter_mut().find(is_it) {
+            fault.help = Some(help());
+        }
+    }
+
+    /// How much was found so far.
+    pub fn mark(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Says of each variable or file that was found unset since `mark` what comes of it.
+    pub fn say_of_unset(&mut self, mark: usize, what: &str) {
+        for fault in &mut self.found[mark..] {
+            if matches!(fault.code, "W003" | "W004") {
+                fault.labels[0].text.push_str(what);
+            }
+        }
     }
 
     /// Whether nothing was found so far.

@@ -83,7 +83,13 @@ pub(super) fn read(form: &Form, context: &mut Context) -> Option<Expression> {
     let expression = expression(form, 0, context)?;
     let mut fields = Vec::new();
     expression.fields(&mut fields);
-    if fields.is_empty() {
+    let is_value = matches!(
+        expression,
+        Expression::Text(_) | Expression::Number(_) | Expression::Nil | Expression::Arithmetic(..) | Expression::Str(_)
+    );
+    if fields.is_empty() && is_value {
+        return context.refuse(catalogue::condition_is_no_list(form));
+    } else if fields.is_empty() {
         context.report(catalogue::constant_condition(form.span));
     } else if matches!(expression, Expression::Arithmetic(..) | Expression::Str(_)) {
         context.report(catalogue::condition_is_a_value(form.span));
@@ -148,7 +154,8 @@ fn call(items: &[Form], span: Span, depth: usize, context: &mut Context) -> Opti
         if SYMBOLS.contains(&name.as_ref()) {
             return context.refuse(catalogue::field_is_no_function(head.span, name));
         }
-        let meant = context.nearest(name, FUNCTIONS.iter().map(|function| function.name), &OTHER_WORDS);
+        let functions = FUNCTIONS.iter().map(|function| function.name).filter(|_| name.as_ref() != "in");
+        let meant = context.nearest(name, functions, &OTHER_WORDS);
         return context.refuse(catalogue::unknown_function(head.span, name, meant));
     };
     let count = arguments.len();

@@ -5,9 +5,12 @@
 mod bounds;
 mod catalogue;
 mod context;
+mod direction;
 mod environment;
 mod expression;
 mod files;
+mod habits;
+mod language;
 mod options;
 mod paths;
 mod pattern;
@@ -22,7 +25,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use crate::edn::{self, Diagnostic, Severity, Sources};
+use crate::edn::{self, Diagnostic, Form, Kind, Severity, Sources, Span};
 use crate::plan::Plan;
 use context::Context;
 
@@ -69,7 +72,7 @@ pub fn from_text(text: &str) -> Loaded {
 fn check(sources: Sources, mut diagnostics: Vec<Diagnostic>, environment: &dyn Environment, unset: Unset) -> Loaded {
     let unreadable = diagnostics.len();
     let files: Vec<_> =
-        sources.files.iter().zip(0..).map(|(file, index)| edn::read(&file.text, index, &mut diagnostics)).collect();
+        sources.files.iter().zip(0..).map(|(file, index)| read(&file.text, index, &mut diagnostics)).collect();
     let mut context = Context::new(&sources, environment, unset, diagnostics);
     let plan = root::check(&files, &mut context);
     let mut diagnostics = context.finish();
@@ -79,4 +82,13 @@ fn check(sources: Sources, mut diagnostics: Vec<Diagnostic>, environment: &dyn E
     });
     let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     Loaded { sources, diagnostics, plan: (!refused).then_some(plan), unreadable }
+}
+
+/// The forms of one file; none, and one error, if it is in another language.
+fn read(text: &str, file: u32, diagnostics: &mut Vec<Diagnostic>) -> Vec<Form> {
+    let Some((language, place)) = language::recognise(text) else { return edn::read(text, file, diagnostics) };
+    let offset = |at: usize| u32::try_from(at).expect("a file that was read is below 16 MiB");
+    let span = Span { file, start: offset(place.start), end: offset(place.end) };
+    diagnostics.push(catalogue::other_language(span, language));
+    vec![Form { kind: Kind::Broken, span }]
 }

@@ -78,7 +78,7 @@ pub(super) const OPTIONS: [Entry; 20] = [
 ];
 
 /// What other systems, and people in a hurry, call these keys.
-pub(super) const OTHER_WORDS: [(&str, &str); 52] = [
+pub(super) const OTHER_WORDS: [(&str, &str); 54] = [
     ("=<", "<="),
     ("≤", "<="),
     ("⩽", "<="),
@@ -122,6 +122,8 @@ pub(super) const OTHER_WORDS: [(&str, &str); 52] = [
     ("slide", "every"),
     ("hop", "every"),
     ("group-by", "by"),
+    ("groupby", "by"),
+    ("group", "by"),
     ("filter", "where"),
     ("when", "where"),
     ("id", "name"),
@@ -132,6 +134,21 @@ pub(super) const OTHER_WORDS: [(&str, &str); 52] = [
     ("nodata", "no-data"),
     ("ttl", "forget"),
 ];
+
+/// Keys that other systems have and that have no counterpart of one word: the key that they stand for, if any, and
+/// what to write.
+pub(super) const OTHER_HELP: [(&str, Option<&str>, &str); 8] = [
+    ("annotations", None, "write `:description \"…\"`, or `:labels {:name \"…\"}`"),
+    ("annotation", None, "write `:description \"…\"`, or `:labels {:name \"…\"}`"),
+    ("threshold", Some("<="), A_COMPARATOR),
+    ("thresholds", Some("<="), A_COMPARATOR),
+    ("limit", Some("<="), A_COMPARATOR),
+    ("value", Some("<="), A_COMPARATOR),
+    ("target", Some("<="), A_COMPARATOR),
+    ("bound", Some("<="), A_COMPARATOR),
+];
+
+const A_COMPARATOR: &str = "write a comparator with its limit, such as `:<= 100`";
 
 /// How many fields `:by`, and how many names `:labels` may have.
 const MAX_NAMES: usize = 64;
@@ -266,6 +283,9 @@ fn metric(options: &mut Options, form: &Form, context: &mut Context) {
 }
 
 fn min_count(options: &mut Options, form: &Form, context: &mut Context) {
+    if is_time(form, "`:min-count`", "events", "`:min-count 10`", context) {
+        return;
+    }
     options.min_count = values::whole(form, "`:min-count`", 0, 1_000_000_000_000, context);
 }
 
@@ -325,11 +345,35 @@ fn filter(options: &mut Options, form: &Form, context: &mut Context) {
 
 /// How many windows in a row a change takes.
 fn row(form: &Form, subject: &str, context: &mut Context) -> Option<u32> {
+    if is_time(form, subject, "windows in a row", "`:for 3`", context) {
+        return None;
+    }
     let row = u32::try_from(values::whole(form, subject, 1, MAX_ROW, context)?).ok()?;
     if row > SUSPICIOUS_ROW {
         context.report(catalogue::long_row(form.span, subject));
     }
     Some(row)
+}
+
+/// Whether a time stands where a number of windows or events is expected; if so, it is reported.
+fn is_time(form: &Form, subject: &str, what: &str, example: &str, context: &mut Context) -> bool {
+    match &form.kind {
+        // `10m` without quotes was reported when it was read.
+        Kind::Broken => {
+            let help = || format!("{subject} counts {what} and takes no time: write a number, such as {example}");
+            context.explain("E048", form.span, help);
+            false
+        }
+        Kind::Tagged(tag, _) if tag.as_ref() == "duration" => {
+            context.report(catalogue::count_is_a_time(form, subject, what, example));
+            true
+        }
+        Kind::String(text) if text.starts_with(|c: char| c.is_ascii_digit()) && text.ends_with(char::is_alphabetic) => {
+            context.report(catalogue::count_is_a_time(form, subject, what, example));
+            true
+        }
+        _ => false,
+    }
 }
 
 /// A number's text: integers without a point, else the shortest decimal.

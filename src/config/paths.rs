@@ -22,14 +22,18 @@ pub(super) enum Subject<'p> {
 pub(super) fn percentiles(form: &Form, grace: i64, context: &mut Context, out: &mut Vec<Threshold>) {
     let expected = "a map `{SERVICE {QUANTILE CHECK}}`";
     for (key, value) in values::entries(form, "`:percentiles`", expected, context).unwrap_or_default() {
-        let service = service(key, context);
+        let service = key_of(context, |context| service(key, context));
         let Some(quantiles) =
             level(value, "a quantile", "`{QUANTILE CHECK}`, such as `{0.99 {:<= 100 :interval 600}}`", context)
         else {
             continue;
         };
         for (key, value) in quantiles {
-            let path = Path { service: service.as_ref(), subject: Subject::Percentile(quantile(key, context)) };
+            let path = Path {
+                service: service.as_ref(),
+                subject: Subject::Percentile(key_of(context, |context| quantile(key, context))),
+            };
+            explain_duplicate(key, value, context);
             checks(value, &path, grace, context, out);
         }
     }
@@ -39,7 +43,7 @@ pub(super) fn percentiles(form: &Form, grace: i64, context: &mut Context, out: &
 pub(super) fn histograms(form: &Form, grace: i64, context: &mut Context, out: &mut Vec<Threshold>) {
     let expected = "a map `{SERVICE {FIELD {PATTERN CHECK}}}`";
     for (key, value) in values::entries(form, "`:histograms`", expected, context).unwrap_or_default() {
-        let service = service(key, context);
+        let service = key_of(context, |context| service(key, context));
         let Some(fields) = level(value, "a field", "`{FIELD {PATTERN CHECK}}`, such as `{:status-code {…}}`", context)
         else {
             continue;
@@ -58,11 +62,30 @@ pub(super) fn histograms(form: &Form, grace: i64, context: &mut Context, out: &m
                 continue;
             };
             for (key, value) in patterns {
-                let pattern = pattern::read(key, "a pattern", field.as_ref(), context);
+                let pattern = key_of(context, |context| pattern::read(key, "a pattern", field.as_ref(), context));
+                explain_duplicate(key, value, context);
                 let subject = Subject::Histogram { field: field.as_ref(), pattern: pattern.as_ref() };
                 checks(value, &Path { service: service.as_ref(), subject }, grace, context, out);
             }
         }
+    }
+}
+
+/// Reads one key of a path. Of a variable in it that is not set it says what comes of that.
+fn key_of<T>(context: &mut Context, read: impl FnOnce(&mut Context) -> T) -> T {
+    let mark = context.mark();
+    let key = read(context);
+    context.say_of_unset(mark, "; each threshold under it is left out");
+    key
+}
+
+/// Says of a key that stands twice how several checks of one subject are written.
+fn explain_duplicate(key: &Form, value: &Form, context: &mut Context) {
+    if matches!(&value.kind, Kind::Map(entries) if gives_a_check_away(entries)) {
+        context.explain("E014", key.span, || {
+            "merge the two maps, or remove one; several checks of one subject stand in a vector: `[{…} {…}]`"
+                .to_string()
+        });
     }
 }
 

@@ -5,9 +5,9 @@ use std::ops::Range;
 use regex_syntax::ast;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::catalogue;
 use super::context::Context;
 use super::values::{self, Appears, Text};
+use super::{catalogue, habits};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Field, Pattern};
 
@@ -73,9 +73,7 @@ pub(super) fn read(
     };
     let text = values::text(inner, subject, Appears::InOutput, context)?;
     let pattern = compiled(&text, context)?;
-    if field.is_some_and(names_a_status) && !text.secret && is_bare_number(&text.text) {
-        context.report(catalogue::unanchored_status(text.span, &text.text));
-    }
+    habits::check(&text, field, context);
     Some((Written { text: text.text, tagged }, pattern))
 }
 
@@ -178,17 +176,6 @@ fn states(hir: &Hir) -> u64 {
             parts.iter().fold(1, |sum: u64, part| sum.saturating_add(states(part)).saturating_add(1))
         }
     }
-}
-
-fn names_a_status(field: &Field) -> bool {
-    let name = field.name();
-    name.contains("status") || name.contains("code")
-}
-
-/// Whether a pattern is made of digits alone: `200`, `2[0-9]{2}`, `(301|302)`.
-fn is_bare_number(text: &str) -> bool {
-    let rest = text.replace("\\d", "0");
-    rest.contains(|c: char| c.is_ascii_digit()) && rest.chars().all(|c| c.is_ascii_digit() || "[]{}()|?:,-".contains(c))
 }
 
 /// The first thing that Java, Perl or a word processor allows and that is read otherwise here, or not at all.

@@ -27,6 +27,10 @@ const OTHER_WORDS: [(&str, &str); 7] = [
     ("skew", "max-skew"),
 ];
 
+/// Where other systems keep what stands under `:percentiles` and `:histograms` here.
+const SUBJECTS: [&str; 10] =
+    ["alert", "alerts", "checks", "groups", "metrics", "rules", "service", "services", "slos", "thresholds"];
+
 /// The keys of `:limits`, each with the most that it can be.
 const LIMITS: [(&str, u64, PlaceOfLimit); 6] = [
     ("attributes", 100_000, |limits| &mut limits.attributes),
@@ -139,6 +143,10 @@ fn entry<'f>(
     } else if LATER.contains(&name) {
         context.report(catalogue::not_yet(key.span, name));
     } else {
+        if SUBJECTS.contains(&name.to_lowercase().as_str()) {
+            let help = "did you mean `:percentiles` or `:histograms`?";
+            return context.report(catalogue::unknown_key(key, "the configuration", None).help(help));
+        }
         let known = SETTINGS.iter().map(|(name, _)| *name).chain(THRESHOLDS.iter().map(|(name, _)| *name));
         let meant = context.nearest(name, known.chain(LATER), &OTHER_WORDS);
         context.report(catalogue::unknown_key(key, "the configuration", meant));

@@ -4,7 +4,7 @@ use super::bounds::{self, Domain, Limit};
 use super::context::Context;
 use super::options::{self, Kinds, Of, Options};
 use super::paths::{Path, Subject};
-use super::{catalogue, time, values};
+use super::{catalogue, direction, time, values};
 use crate::edn::{self, Form, Kind, Span};
 use crate::plan::{Comparator, Decimal, Field, Interval, Measure, Output, Policy, Rank, Thin, Threshold, json_number};
 
@@ -25,6 +25,19 @@ struct Keys {
 
 /// Reads a check. None if it has an error, or if a variable that it needs is not set.
 pub(super) fn read(form: &Form, path: &Path, grace: i64, context: &mut Context) -> Option<Threshold> {
+    let mark = context.mark();
+    let threshold = read_check(form, path, grace, context);
+    context.say_of_unset(
+        mark,
+        match threshold {
+            Some(_) => "; this option is left out",
+            None => "; this threshold is left out",
+        },
+    );
+    threshold
+}
+
+fn read_check(form: &Form, path: &Path, grace: i64, context: &mut Context) -> Option<Threshold> {
     let expected = "a check, such as `{:<= 100 :interval 600}`, or a vector of checks";
     let entries = values::entries(form, "the end of a path", expected, context)?;
     let mut options = Options::default();
@@ -36,6 +49,7 @@ pub(super) fn read(form: &Form, path: &Path, grace: i64, context: &mut Context) 
     report_missing(form.span, path, &keys, context);
     if let Some(domain) = domain(path, &options) {
         bounds::check(&limits, domain, context);
+        direction::check(&limits, path, &options, context);
     }
     let policy = policy(&options, path, grace, context);
     let bounds = Comparator::ALL.iter().filter(|comparator| keys.names.contains(&comparator.symbol())).count();
@@ -60,6 +74,17 @@ fn entry(
             keys.broken = true;
             return;
         }
+        // A text with several quotes inside is reported once.
+        Kind::Symbol(_) if stands_behind(key, '"', context) => {
+            return match std::mem::replace(&mut keys.broken, true) {
+                true => {}
+                false => context.report(catalogue::quote_in_text(key.span)),
+            };
+        }
+        Kind::Integer(_) if stands_behind(key, ',', context) => {
+            let help = "a comma between digits is a blank: write `1000`, or `0.95`";
+            return context.report(catalogue::key_is_no_keyword(key, "a check").help(help));
+        }
         // The name is what was meant, as in `{"interval" 600}`.
         Kind::String(name) | Kind::Symbol(name) if options::names().any(|known| known == name.as_ref()) => {
             keys.names.extend(options::names().find(|known| *known == name.as_ref()));
@@ -76,6 +101,10 @@ fn entry(
         return;
     }
     let Some(option) = options::OPTIONS.iter().find(|option| option.name == name) else {
+        if let Some((_, stands_for, help)) = options::OTHER_HELP.iter().find(|(word, ..)| *word == name) {
+            keys.names.extend(*stands_for);
+            return context.report(catalogue::unknown_key(key, "a check", None).help(*help));
+        }
         let meant = context.nearest(name, options::names(), &options::OTHER_WORDS);
         keys.names.extend(meant);
         return context.report(catalogue::unknown_key(key, "a check", meant));
@@ -86,6 +115,11 @@ fn entry(
         (Subject::Histogram { .. }, Of::Percentiles) => context.report(catalogue::only_percentiles(key.span, name)),
         _ => (option.read)(options, value, context),
     }
+}
+
+/// Whether nothing is between a key and this character, as in `"It's "slow""` and `1,234,567`.
+fn stands_behind(key: &Form, c: char, context: &Context) -> bool {
+    context.sources.text(Span { start: 0, end: key.span.start, ..key.span }).ends_with(c)
 }
 
 fn report_missing(span: Span, path: &Path, keys: &Keys, context: &mut Context) {

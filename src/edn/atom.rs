@@ -51,7 +51,17 @@ fn keyword(name: &str) -> Result<Kind, (Fault, Kind)> {
     match name_fault(name) {
         None => Ok(Kind::Keyword(name.into())),
         Some(Fault::ColonAtEnd) => Err((Fault::ColonAtEnd, meant)),
-        Some(fault) => Err((fault, Kind::Broken)),
+        Some(fault) => Err((fault, comparison(name).map_or(Kind::Broken, |sign| Kind::Keyword(sign.into())))),
+    }
+}
+
+/// The sign for what is written otherwise in print.
+fn comparison(name: &str) -> Option<&'static str> {
+    match name {
+        "≤" | "⩽" => Some("<="),
+        "≥" | "⩾" => Some(">="),
+        "≠" => Some("not="),
+        _ => None,
     }
 }
 
@@ -60,7 +70,7 @@ fn symbol(name: &str) -> Result<Kind, (Fault, Kind)> {
         None => Ok(Kind::Symbol(name.into())),
         _ if name == "/" => Ok(Kind::Symbol(name.into())),
         Some(Fault::ColonAtEnd) => Err((Fault::ColonAtEnd, Kind::Keyword(name.trim_end_matches(':').into()))),
-        Some(fault) => Err((fault, Kind::Broken)),
+        Some(fault) => Err((fault, comparison(name).map_or(Kind::Broken, |sign| Kind::Symbol(sign.into())))),
     }
 }
 

@@ -65,11 +65,12 @@ pub(super) fn key_without_value(key: Span, text: &str, map: Span) -> Diagnostic 
         .also(map, "in this map")
 }
 
-pub(super) fn duplicate_key(second: Span, text: &str, first: Span) -> Diagnostic {
+/// `maps` says that both values are maps.
+pub(super) fn duplicate_key(second: Span, text: &str, first: Span, maps: bool) -> Diagnostic {
     Diagnostic::error("E014", second, format!("the key `{}` stands twice in one map", shown(text)))
         .here("a second time")
         .also(first, "first here")
-        .help("remove one of them, or put both values into a vector: `[… …]`")
+        .help(if maps { "merge the two maps into one, or remove one of them" } else { "remove one of them" })
 }
 
 pub(super) fn duplicate_member(second: Span, text: &str, first: Span) -> Diagnostic {
@@ -180,6 +181,10 @@ pub(super) fn token(fault: atom::Fault, at: Span, token: &str) -> Diagnostic {
             .here("a name has at most one slash, between a namespace and the rest"),
         atom::Fault::Stranger('@' | '~' | '^' | '`') => {
             error("E035", format!("`{text}` is Clojure, not EDN")).here("expected a form of EDN")
+        }
+        atom::Fault::Stranger(c @ ('≤' | '⩽' | '≥' | '⩾' | '≠')) => {
+            let plain = text.replace(['≤', '⩽'], "<=").replace(['≥', '⩾'], ">=").replace('≠', "not=");
+            error("E036", format!("unexpected `{c}` in `{text}`")).help(format!("write `{plain}`"))
         }
         atom::Fault::Stranger(c) => {
             let c = shown(c.encode_utf8(&mut [0; 4])).into_owned();
@@ -315,6 +320,26 @@ pub(super) fn json_colon(at: Span, key: &str) -> Diagnostic {
 pub(super) fn arrow(at: Span, text: &str) -> Diagnostic {
     Diagnostic::error("E055", at, format!("there is no `{text}` between a key and its value"))
         .help("leave it out: `{:key \"value\"}`")
+}
+
+/// `number` is what digits on both sides of a comma were meant to be.
+pub(super) fn comma_in_number(at: Span, text: &str, number: &str) -> Diagnostic {
+    Diagnostic::error("E060", at, format!("the comma in `{}` is a blank here", shown(text)))
+        .here("read as two numbers")
+        .help(format!("write `{}`", shown(number)))
+}
+
+/// `meant` is the whole text with its quotes.
+pub(super) fn quote_in_string(at: Span, meant: &str) -> Diagnostic {
+    let text = if meant.chars().count() > 80 { "\"… \\\"…\\\" …\"" } else { meant };
+    Diagnostic::error("E061", at, "text goes on directly behind a closing quote")
+        .here("the string ends before this")
+        .help(format!("a quote inside a text is `\\\"`: write `{text}`"))
+}
+
+pub(super) fn match_operator(at: Span, text: &str) -> Diagnostic {
+    Diagnostic::error("E062", at, format!("there is no `{text}` before a pattern"))
+        .help("write only the expression: `\"^2[0-9]{2}$\"`")
 }
 
 pub(super) fn foreign_comment(at: Span, begin: &str) -> Diagnostic {

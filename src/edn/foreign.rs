@@ -158,6 +158,12 @@ impl Reader<'_> {
         match token.as_bytes() {
             [b':', ..] => self.is_json_colon(token),
             b"=" | b"=>" => self.is_arrow(token),
+            b"=~" | b"!~" | b"~" if self.bytes[self.at + token.len()..].trim_ascii_start().starts_with(b"\"") => {
+                let here = self.span(self.at, self.at + token.len());
+                self.at += token.len();
+                self.fault(|| catalogue::match_operator(here, token));
+                true
+            }
             [b'/', b'/', ..] => {
                 let start = self.at;
                 self.skip_line();

@@ -221,11 +221,13 @@ impl Reader<'_> {
         let mut budget = self.compare_budget;
         let text = self.text;
         equal::duplicates(items.iter().step_by(step), &mut budget, |first, second| {
+            let is_map = |member: usize| matches!(items.get(member * step + 1), Some(Form { kind: Kind::Map(_), .. }));
+            let maps = is_map(first) && is_map(second);
             let (first, second) = (items[first * step].span, items[second * step].span);
             let written = &text[second.start as usize..second.end as usize];
             self.fault(|| match step {
                 1 => catalogue::duplicate_member(second, written, first),
-                _ => catalogue::duplicate_key(second, written, first),
+                _ => catalogue::duplicate_key(second, written, first, maps),
             });
         });
         self.compare_budget = budget;
@@ -237,6 +239,9 @@ impl Reader<'_> {
             return items;
         }
         let known = is_lossy || items.iter().any(|item| item.kind == Kind::Broken);
+        if !known && (self.is_comma_joined(&mut items) || self.is_quote_joined(&mut items)) {
+            return items;
+        }
         let lonely = if known { items.len() - 1 } else { key_without_value(&items) };
         let key = items[lonely].span;
         if !known {

@@ -12,6 +12,7 @@ mod foreign;
 mod frame;
 mod glyph;
 mod indentation;
+mod joined;
 mod machine;
 mod number;
 mod place;

@@ -223,6 +223,9 @@ impl<'t> Reader<'t> {
         }
         let kind = match atom::read(token) {
             Ok(kind) => kind,
+            Err((atom::Fault::Number(super::number::Fault::LeadingZero), _)) if self.continues_number(start, end) => {
+                return;
+            }
             Err((fault, meant)) => {
                 let here = self.span(start, end);
                 self.fault(|| catalogue::token(fault, here, token));

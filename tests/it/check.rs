@@ -108,6 +108,33 @@ fn a_file_that_cannot_be_read_is_a_finding_in_every_format() {
 }
 
 #[test]
+fn control_characters_of_a_file_reach_no_terminal() {
+    let folder = std::env::temp_dir().join(format!("highwater-{}-control", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder for temporary files");
+    let path = folder.join("a.edn");
+    let texts = [
+        "{:grace \"\u{1b}[31mred\u{7}\"}",
+        "{:grace 5 :\u{1b}[2J 5}",
+        "{:percentiles {\"\u{1b}]0;x\u{7}\" {0.99 {:<= #env \"\u{1b}[1m\" :interval 600}}}}",
+        "{:histograms {\"q\" {:code {\"(\u{1b}[31m\" {:> 0 :interval 60 :type :count :\u{9b}x 5}}}}}",
+        "{:percentiles {\"q\" {0.9 {:<= 5 :interval 60 :where \"a == \u{1b}c\"} 0.9 [\"\u{1b}]\"]}}}",
+    ];
+    for text in texts {
+        fs::write(&path, text).expect("writable");
+        for format in [Format::Human, Format::Json, Format::Github] {
+            let (code, out, err) = check(&[&path], format, None);
+            assert!(!out.is_empty() && code <= 1, "{text:?}");
+            assert!(!out.contains(['\u{1b}', '\u{7}']) && !err.contains('\u{1b}'), "{text:?}: {out:?}");
+        }
+        let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_highwater"));
+        let output = replay.args(["replay", "-c"]).arg(&path).arg("-").stdin(std::process::Stdio::null()).output();
+        let said = output.expect("the program starts").stderr;
+        assert!(!said.is_empty() && !said.contains(&0x1b) && !said.contains(&7), "{text:?}");
+    }
+    fs::remove_dir_all(&folder).expect("just created");
+}
+
+#[test]
 fn machines_get_one_finding_a_line_and_nothing_else() {
     let faults = Path::new("fixtures/check/misspelled.edn");
     let (code, out, err) = check(&[faults], Format::Json, None);

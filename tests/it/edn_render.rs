@@ -132,7 +132,7 @@ fn duplicates_show_both_places() {
 4 |   99e-2 {:<= 90 :interval 600}}}
   |   ^^^^^ a second time
   |
-  = help: remove one of them, or put both values into a vector: `[… …]`
+  = help: merge the two maps into one, or remove one of them
 "##,
     );
 }

@@ -7,12 +7,44 @@ pub fn no_expression(form: &Form) -> Diagnostic {
     let help = match &form.kind {
         Kind::Char(c) => Some(format!("write `\"{c}\"`")),
         Kind::Vector(_) => Some("write a list: `(and … …)`".to_string()),
-        Kind::Tagged(tag, _) if tag.as_ref() == "re" => Some("write `(re-find #re \"…\" :field)`".to_string()),
+        Kind::Tagged(tag, _) if matches!(tag.as_ref(), "re" | "regex" | "regexp" | "pattern") => {
+            Some("write `(re-find #re \"…\" :field)`".to_string())
+        }
         _ => None,
     };
     error("T070", form.span, format!("an expression is a list, a field or a value, not {}", kind(form)))
         .here("expected an expression")
         .maybe_help(help)
+}
+
+/// A condition without a field that is neither true nor false.
+pub fn condition_is_no_list(form: &Form) -> Diagnostic {
+    let help = match &form.kind {
+        Kind::String(text) => comparison(text),
+        _ => None,
+    };
+    error("T083", form.span, format!("a condition is true or false of an event, and this is {}", kind(form)))
+        .here("reads no field, and compares nothing")
+        .help(help.unwrap_or_else(|| "write a list, such as `(= :status-code 200)`; or leave `:where` out".to_string()))
+}
+
+/// `status-code == 200` as a list.
+fn comparison(text: &str) -> Option<String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let [field, sign, value] = words[..] else { return None };
+    let sign = match sign {
+        "==" | "=" => "=",
+        "!=" | "<>" => "not=",
+        "<" | "<=" | ">" | ">=" => sign,
+        _ => return None,
+    };
+    let value = value.trim_matches(['"', '\'']);
+    let field = field.trim_start_matches(':');
+    let plain = |text: &str| {
+        !text.is_empty() && text.len() <= 40 && text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
+    };
+    let quote = if value.parse::<f64>().is_ok() { "" } else { "\"" };
+    (plain(field) && plain(value)).then(|| format!("write `({sign} :{field} {quote}{value}{quote})`"))
 }
 
 pub fn unknown_symbol(span: Span, name: &str, meant: Option<&str>, is_function: bool) -> Diagnostic {
@@ -61,6 +93,10 @@ pub fn field_is_no_function(span: Span, name: &str) -> Diagnostic {
 pub fn unknown_function(span: Span, name: &str, meant: Option<&str>) -> Diagnostic {
     error("T077", span, format!("there is no function {}", code(name))).here("unknown function").help(match meant {
         Some(meant) => format!("did you mean `{meant}`?"),
+        None if ["in", "contains", "contains?", "member", "member?", "one-of", "any-of"].contains(&name) => {
+            "write `(or (= :status-code 200) (= :status-code 201))`, or `(re-find \"^(200|201)$\" :status-code)`"
+                .to_string()
+        }
         None => "the functions are `= not= < <= > >= and or not if when cond nil? some? re-find tagged + - * / str`"
             .to_string(),
     })

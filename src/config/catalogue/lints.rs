@@ -4,6 +4,7 @@ use super::checks::{range, written};
 use super::{code, lint};
 use crate::config::bounds::{Domain, Limit};
 use crate::edn::{Diagnostic, Span};
+use crate::plan::{Comparator, Decimal};
 
 pub fn long_row(span: Span, subject: &str) -> Diagnostic {
     lint("W007", span, format!("{subject} counts windows, not seconds"))
@@ -67,4 +68,34 @@ pub fn keyword_is_a_field(span: Span, name: &str) -> Diagnostic {
 
 pub fn clause_after_else(span: Span) -> Diagnostic {
     lint("W016", span, "a clause behind `:else` is never reached").here("never reached").help("put `:else` last")
+}
+
+pub fn count_is_a_share(limit: &Limit) -> Diagnostic {
+    lint("W021", limit.span, format!("a count is 0, 1, 2 and so on, and {} looks like a share", written(limit)))
+        .here("between 0 and 1")
+        .help("write `:type :percentage` for a share; or choose a whole number")
+}
+
+pub fn percentile_from_below(limit: &Limit, quantile: Decimal) -> Diagnostic {
+    let percent = Decimal::parse(&format!("{quantile}e2")).unwrap_or(quantile);
+    from_below("W022", limit, &format!("p{percent}"))
+}
+
+pub fn errors_from_below(limit: &Limit) -> Diagnostic {
+    from_below("W023", limit, "the share of errors")
+}
+
+/// A lower bound reads like an alert: what it says is fine is what was probably meant to be wrong.
+fn from_below(code: &'static str, limit: &Limit, what: &str) -> Diagnostic {
+    let value = if limit.secret { "this value".to_string() } else { limit.bound.limit.to_string() };
+    let (violated, alert, instead) = match limit.bound.comparator {
+        Comparator::Greater => ("at most", format!("above {value}"), "<="),
+        _ => ("below", format!("at {value} and above"), "<"),
+    };
+    let help = match limit.secret {
+        true => format!("for an alert {alert} use `:{instead}`"),
+        false => format!("for an alert {alert} write `:{instead} {value}`"),
+    };
+    let message = format!("a check says what is fine; this one is violated when {what} is {violated} {value}");
+    lint(code, limit.span, message).here("a lower bound, and none above").help(help)
 }

@@ -58,3 +58,21 @@ pub fn unanchored_status(span: Span, text: &str) -> Diagnostic {
         .here("searched anywhere in the text")
         .help(format!("write `\"{}\"`", whole.replace('\\', "\\\\")))
 }
+
+pub fn letter_for_a_digit(span: Span, text: &str, meant: &str) -> Diagnostic {
+    super::lint("W018", span, format!("the `x` of the pattern {} is a letter", code(text)))
+        .here("matches no status")
+        .help(format!("write `\"{meant}\"`"))
+}
+
+pub fn anchored_on_one_side(span: Span, text: &str, meant: &str) -> Diagnostic {
+    super::lint("W019", span, format!("`^` and `$` of the pattern {} bind to one side of the bar only", code(text)))
+        .here("matches inside longer texts")
+        .help(format!("write `\"{}\"`", meant.replace('\\', "\\\\")))
+}
+
+pub fn pattern_in_slashes(span: Span, text: &str, expression: &str) -> Diagnostic {
+    super::lint("W020", span, format!("what stands around the expression in {} is a part of the pattern", code(text)))
+        .here("matched as it is written")
+        .help(format!("write only the expression: {}", code(&format!("\"{}\"", expression.replace('\\', "\\\\")))))
+}

@@ -1,12 +1,19 @@
 //! Files, keys, places.
 
 use super::{code, error, kind, lint};
+use crate::config::language::Language;
 use crate::edn::{Diagnostic, Form, Kind, Span};
 use crate::plan::Threshold;
 
 /// A file or a folder; `span` is at the begin of an empty text.
 pub fn unreadable(span: Span, cause: String, remedy: &str) -> Diagnostic {
     error("F001", span, cause).help(remedy)
+}
+
+pub fn other_language(span: Span, language: Language) -> Diagnostic {
+    error("T013", span, format!("this file is {}, and thresholds are written in EDN", language.name()))
+        .here("expected a map of EDN")
+        .help("write `{:percentiles {\"query-service response\" {0.99 {:<= 100 :interval 600}}}}`")
 }
 
 pub fn unknown_key(key: &Form, place: &str, meant: Option<&str>) -> Diagnostic {
@@ -31,6 +38,12 @@ pub fn key_is_no_keyword(key: &Form, place: &str) -> Diagnostic {
         _ => None,
     };
     draft.here("expected a keyword").maybe_help(help)
+}
+
+pub fn quote_in_text(span: Span) -> Diagnostic {
+    error("T014", span, "text goes on directly behind a closing quote")
+        .here("the string ends before this")
+        .help("a quote inside a text is `\\\"`: write `\"the \\\"slow\\\" one\"`")
 }
 
 /// Whether a text can be written as a keyword.

@@ -9,6 +9,24 @@ use crate::config::values::{Amount, Text};
 use crate::edn::{Diagnostic, Form, Kind, Severity, Span};
 use crate::plan::Decimal;
 
+/// What other readers call these tags.
+const TAGS_ELSEWHERE: [(&str, &str); 14] = [
+    ("regex", "re"),
+    ("regexp", "re"),
+    ("pattern", "re"),
+    ("rx", "re"),
+    ("env-var", "env"),
+    ("envvar", "env"),
+    ("environment", "env"),
+    ("var", "env"),
+    ("secret", "file"),
+    ("include", "file"),
+    ("time", "duration"),
+    ("period", "duration"),
+    ("interval", "duration"),
+    ("seconds", "duration"),
+];
+
 const TAGS: [&str; 4] = ["duration", "env", "file", "re"];
 
 pub fn wrong_kind(form: &Form, subject: &str, expected: &str) -> Diagnostic {
@@ -17,7 +35,10 @@ pub fn wrong_kind(form: &Form, subject: &str, expected: &str) -> Diagnostic {
     {
         return error("T020", form.span, format!("there is no tag {}", code(&format!("#{tag}"))))
             .here(format!("expected {expected}"))
-            .help("the tags are `#env`, `#file`, `#re` and `#duration`");
+            .help(match TAGS_ELSEWHERE.iter().find(|(word, _)| *word == tag.as_ref()) {
+                Some((_, meant)) => format!("did you mean `#{meant}`?"),
+                None => "the tags are `#env`, `#file`, `#re` and `#duration`".to_string(),
+            });
     }
     let draft = error("T021", form.span, format!("{subject} takes {expected}, not {}", kind(form)));
     draft.here(format!("expected {}", expected.split(',').next().unwrap_or(expected))).maybe_help(meant(form, expected))
@@ -31,9 +52,11 @@ fn meant(form: &Form, expected: &str) -> Option<String> {
 
 fn meant_value(form: &Form, expected: &str) -> Option<String> {
     let text = match &form.kind {
+        Kind::Keyword(name) | Kind::Symbol(name) if expected.starts_with("a string") && name.len() <= 40 => {
+            return Some(format!("write `\"{name}\"`"));
+        }
         Kind::String(text) | Kind::Symbol(text) => text.trim(),
         Kind::Keyword(name) if expected.starts_with("true") => name,
-        Kind::Keyword(name) if expected.starts_with("a string") => return Some(format!("write `\"{name}\"`")),
         Kind::Integer(digits) | Kind::Decimal(digits) if expected.starts_with("a string") => {
             return Some(format!("write `\"{digits}\"`"));
         }
@@ -65,6 +88,12 @@ fn meant_value(form: &Form, expected: &str) -> Option<String> {
     }
     let length = expected.contains("seconds") && text.starts_with(|c: char| c.is_ascii_digit());
     length.then(|| format!("write `#duration \"{}\"`", text.replace(' ', "")))
+}
+
+pub fn count_is_a_time(form: &Form, subject: &str, what: &str, example: &str) -> Diagnostic {
+    error("T015", form.span, format!("{subject} counts {what}, and this is a time"))
+        .here("expected a whole number")
+        .help(format!("write a number, such as {example}"))
 }
 
 pub fn empty(span: Span, subject: &str) -> Diagnostic {

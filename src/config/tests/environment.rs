@@ -49,6 +49,7 @@ fn variables_and_files_stand_for_texts_and_numbers() {
 fn what_is_not_set_is_a_warning_for_check_and_an_error_for_run() {
     for (text, warning, error, thresholds) in [
         (p99("{:<= #env \"LIMIT\" :interval 600}"), "W003", "T027", 0),
+        (p99("{:<= 100 :interval 600 :every #env \"E\"}"), "W003", "T027", 1),
         (p99("{:<= 5 :> #env \"LIMIT\" :interval 600}"), "W003", "T027", 0),
         (p99("{:<= #file \"/run/limit\" :interval 600}"), "W004", "T028", 0),
         (p99("{:<= 100 :interval 600 :description #env \"D\"}"), "W003", "T027", 1),
@@ -57,7 +58,8 @@ fn what_is_not_set_is_a_warning_for_check_and_an_error_for_run() {
         ("{:percentiles {#env \"S\" {0.5 {:< 1 :interval 60}}}}".into(), "W003", "T027", 0),
     ] {
         let loaded = with(&[], &text, Unset::Warning);
-        compare(&text, &loaded, &[(warning, "")]);
+        let comes_of_it = if thresholds == 0 { "threshold" } else { "this option is left out" };
+        compare(&text, &loaded, &[(warning, comes_of_it)]);
         assert_eq!(loaded.plan.expect("only a warning").thresholds.len(), thresholds, "{text}");
         compare(&text, &with(&[], &text, Unset::Error), &[(error, "")]);
     }

@@ -86,6 +86,9 @@ fn keys_that_are_not_known_are_answered_with_the_nearest() {
     faults("{:percentile {}}", &[("T001", "`:percentiles`")]);
     faults("{:grase 5}", &[("T001", "`:grace`")]);
     faults("{:colour 5}", &[("T001", "None")]);
+    for key in [":thresholds", ":rules", ":services", ":alerts"] {
+        faults(&format!("{{{key} {{}}}}"), &[("T001", "did you mean `:percentiles` or `:histograms`?")]);
+    }
     faults("{\"grace\" 5}", &[("T003", "write `:grace`")]);
     faults("{:notifiers {}}", &[("T002", "not supported yet")]);
     faults("{:limits {:group 5}}", &[("T001", "`:groups`")]);
@@ -151,6 +154,19 @@ fn a_code_is_used_once() {
     let all = codes.len();
     codes.dedup();
     assert_eq!(codes.len(), all);
+}
+
+#[test]
+fn a_key_that_stands_twice_is_answered_by_what_it_holds() {
+    let check = "{:< 5 :interval 60}";
+    for (text, phrase) in [
+        (format!("{{:percentiles {{\"q\" {{0.5 {check} 0.50 {check}}}}}}}"), "stand in a vector: `[{…} {…}]`"),
+        (format!("{{:percentiles {{\"q\" {{0.5 {check}}} \"q\" {{0.9 {check}}}}}}}"), "merge the two maps into one"),
+        (format!("{{:percentiles {{\"q\" {{0.5 {check}}}}} :percentiles {{}}}}"), "merge the two maps into one"),
+        ("{:grace 5 :grace 6}".to_string(), "remove one of them"),
+    ] {
+        faults(&text, &[("E014", phrase)]);
+    }
 }
 
 #[test]
@@ -224,6 +240,17 @@ fn a_file_holds_one_map() {
     faults("[]", &[("T004", "one map")]);
     faults(":percentiles {}", &[("T004", "one map"), ("T005", "")]);
     faults("{:grace 5", &[("E010", "not closed")]);
+}
+
+#[test]
+fn a_file_in_another_language_is_one_error() {
+    for (text, phrase) in [
+        ("{\"percentiles\": {\"q\": {\"0.99\": {\"<=\": 100, \"interval\": 600}}}}", "this file is JSON"),
+        ("groups:\n- name: latency\n  rules:\n  - alert: High\n    expr: x > 5\n", "this file is YAML"),
+        ("[percentiles.q]\nlimit = 100\ninterval = 600\n", "write `{:percentiles {"),
+    ] {
+        faults(text, &[("T013", phrase)]);
+    }
 }
 
 #[test]

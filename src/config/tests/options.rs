@@ -40,6 +40,28 @@ fn a_limit_is_a_number() {
 }
 
 #[test]
+fn a_limit_written_as_elsewhere_leads_to_the_limit() {
+    for (bound, code, phrase) in [
+        (":<= 1,000", "E060", "write `1000`"),
+        (":<= 1,000,000", "E060", "write `1000000`"),
+        (":<= 1,500", "E060", "write `1500`"),
+        (":<= 0,95", "E060", "write `0.95`"),
+        (":<= 0,05", "E060", "write `0.05`"),
+        (":<= 1,5", "E060", "write `1.5`"),
+        (":<= 1,234,567", "T003", "a comma between digits is a blank"),
+        (":≤ 100", "E036", "write `:<=`"),
+        (":≥ 1 :<= 100", "E036", "write `:>=`"),
+        (":≠ 100", "E036", "write `:not=`"),
+        (":threshold 100", "T001", "write a comparator with its limit, such as `:<= 100`"),
+        (":limit 100", "T001", "write a comparator"),
+        (":value 100", "T001", "write a comparator"),
+    ] {
+        faults(&p99(&format!("{{{bound} :interval 600}}")), &[(code, phrase)]);
+    }
+    faults(&p99("{:<= 100 :interval 600 :labels {:a 1,2 3}}"), &[("T021", "")]);
+}
+
+#[test]
 fn choices_are_closed() {
     for (kind, phrase) in [
         (":percent", "did you mean `:percentage`?"),
@@ -84,10 +106,36 @@ fn bounds_that_never_or_always_hold_are_refused() {
     for text in [share(":>= 1"), share(":<= 0"), share(":= 0"), share(":> 0.95"), count(":<= 0"), count(":> 1.5")] {
         faults(&text, &[]);
     }
-    for text in ["{:<= -5 :interval 60}", "{:> 100000 :interval 60}", "{:= 1.5 :interval 60}"] {
+    for text in ["{:<= -5 :interval 60}", "{:> 100000 :< 200000 :interval 60}", "{:= 1.5 :interval 60}"] {
         faults(&p99(text), &[]);
     }
     faults(&share(":>= 0 :<= 0.5"), &[("W008", "leave it out")]);
+}
+
+#[test]
+fn bounds_that_read_like_an_alert_are_a_lint() {
+    let share = |pattern: &str, bound: &str| {
+        let check = format!("{{{bound} :interval 600 :type :percentage}}");
+        format!("{{:histograms {{\"query-service response\" {{:status-code {{\"{pattern}\" {check}}}}}}}}}")
+    };
+    let message = "a check says what is fine; this one is violated when p99 is at most 250";
+    faults(&p99("{:> 250 :interval 600}"), &[("W022", message)]);
+    faults(&p99("{:> 250 :interval 600}"), &[("W022", "for an alert above 250 write `:<= 250`")]);
+    faults(&p99("{:>= 250 :interval 600}"), &[("W022", "for an alert at 250 and above write `:< 250`")]);
+    faults(&p99("{:>= 250 :interval 600 :metric :response-time}"), &[("W022", "when p99 is below 250")]);
+    faults(&p99("{:>= 250 :interval 600 :metric :size}"), &[]);
+    faults("{:percentiles {\"q\" {0.01 {:>= 250 :interval 600}}}}", &[]);
+    for pattern in ["^5", "^5..$", "^(4|5)", "^[45]", "error", "FAILED"] {
+        faults(&share(pattern, ":> 0.05"), &[("W023", "for an alert above 0.05 write `:<= 0.05`")]);
+        faults(&share(pattern, ":> 0.05 :< 0.5"), &[]);
+    }
+    for pattern in ["^2", "^[^5]", ".*"] {
+        faults(&share(pattern, ":>= 0.95"), &[]);
+    }
+    for bound in [":> 0.5", ":<= 0.05", ":< 0.5", ":>= 0.95"] {
+        let text = ok(&format!("{{{bound} :interval 600 :type :count}}"));
+        faults(&text, &[("W021", "write `:type :percentage` for a share")]);
+    }
 }
 
 #[test]
@@ -165,6 +213,18 @@ fn options_agree_with_each_other() {
         (option(":recover \"2\""), "T021", "write `2`, without quotes"),
         (option(":min-count -1"), "T025", "not `-1`"),
         (option(":max-gap 600"), "W010", "as long as the window"),
+        (option(":for #duration \"10m\""), "T015", "`:for` counts windows in a row, and this is a time"),
+        (option(":for \"10m\""), "T015", "such as `:for 3`"),
+        (option(":recover 10m"), "E048", "`:recover` counts windows in a row and takes no time"),
+        (option(":min-count 10m"), "E048", "`:min-count 10`"),
+        (option(":min-count \"10m\""), "T015", "`:min-count` counts events"),
+        (option(":severity page"), "T021", "write `\"page\"`"),
+        (option(":description \"It's \"slow\"\""), "T014", "a quote inside a text is"),
+        (option(":description \"x \"a\" or \"b\"\""), "T014", "a quote inside a text is"),
+        (option(":description \"the \"slow one\" here\""), "E061", r#"write `"the \"slow one\" here"`"#),
+        (option(":annotations {}"), "T001", "write `:description"),
+        (option(":groupBy [:host]"), "T001", "did you mean `:by`?"),
+        (option(":group-by [:host]"), "T001", "did you mean `:by`?"),
         (option(":few :ok"), "W011", "`:min-count 10`"),
         (option(":by :host"), "T054", "write `:by [:host]`"),
         (option(":by []"), "T054", "empty"),

@@ -28,6 +28,12 @@ fn what_only_other_dialects_have_is_caught_by_name() {
         (r#""(a{1000}){1000}""#, "T063", "10 MiB"),
         ("200", "T064", "write `\"^200$\"`"),
         (":ok", "T021", "write `\"ok\"`"),
+        ("#regex \"^5\"", "T020", "did you mean `#re`?"),
+        ("#regexp \"^5\"", "T020", "did you mean `#re`?"),
+        ("#pattern \"^5\"", "T020", "did you mean `#re`?"),
+        ("#env-var \"P\"", "T020", "did you mean `#env`?"),
+        ("=~\"^5\"", "E062", "write only the expression"),
+        ("=~ \"^5\"", "E062", "write only the expression"),
     ] {
         faults(&pattern(text), &[(code, phrase)]);
     }
@@ -72,12 +78,34 @@ fn a_bare_number_as_the_pattern_of_a_status_is_a_lint() {
         ("\"200\"", "write `\"^200$\"`"),
         ("\"2[0-9]{2}\"", "write `\"^2[0-9]{2}$\"`"),
         ("\"301|302\"", "write `\"^(301|302)$\"`"),
+        ("\"5..\"", "write `\"^5..$\"`"),
+        ("\"2.*\"", "write `\"^2.*$\"`"),
+        ("\"5.*\"", "write `\"^5.*$\"`"),
         ("\"5\\\\d\\\\d\"", "write `\"^5\\\\d\\\\d$\"`"),
     ] {
         faults(&text(":status-code", pattern), &[("W006", help)]);
         faults(&text(":path", pattern), &[]);
     }
-    for pattern in ["\"^2\"", "\"2..\"", "\".*\"", "\"^200$\""] {
+    for (pattern, code, help) in [
+        ("\"^200|201$\"", "W019", "write `\"^(200|201)$\"`"),
+        ("\"^2..|3..\"", "W019", "write `\"^(2..|3..)$\"`"),
+        ("\"^2xx$\"", "W018", "write `\"^2[0-9]{2}$\"`"),
+        ("\"5xx\"", "W018", "write `\"^5[0-9]{2}$\"`"),
+        ("\"4xx|5XX\"", "W018", "write `\"^(4[0-9]{2}|5[0-9]{2})$\"`"),
+    ] {
+        faults(&text(":status-code", pattern), &[(code, help)]);
+        faults(&text(":path", pattern), &[]);
+    }
+    for (field, pattern, help) in [
+        (":status-code", "\"/^5/\"", "write only the expression: `\"^5\"`"),
+        (":path", "\"/^api/i\"", "`\"(?i)^api\"`"),
+        (":method", "\"/get/i\"", "`\"(?i)get\"`"),
+        (":method", "\"=~\\\"^G\\\"\"", "`\"^G\"`"),
+    ] {
+        faults(&text(field, pattern), &[("W020", help)]);
+    }
+    faults(&text(":path", "\"/api/\""), &[]);
+    for pattern in ["\"^2\"", "\"^2..\"", "\"^5|^4\"", "\"^(200|201)$\"", "\".*\"", "\"^200$\""] {
         faults(&text(":status-code", pattern), &[]);
     }
 }
