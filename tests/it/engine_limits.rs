@@ -87,7 +87,6 @@ fn a_year_with_events_here_and_there_costs_what_the_events_cost() {
 }
 
 #[test]
-#[ignore = "each hop that is worse than all before is measured over all of its panes"]
 fn a_day_in_hops_of_a_second_that_gets_worse_and_worse_is_judged_in_seconds() {
     let compiled = plan_of(r#"{:percentiles {"q" {0.5 {:<= 100 :interval 86400 :every 1}}}}"#);
     let mut evaluator = Evaluator::new(&compiled, Watching::Whole);

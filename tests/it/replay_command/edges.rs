@@ -15,9 +15,9 @@ fn silence_up_to_the_end_asked_for_is_watched_and_judged() {
             &["22:11:00 violation", "22:14:00 ok", "22:15:00 violation"][..],
             "2 events outside of --from and --to",
         ),
-        ("e.json --from 1700000000 --to 1700000040", &[][..], "  1 windows judged"),
+        ("e.json --from 1700000000 --to 1700000040", &[][..], "  1 window judged"),
         ("e.json --from 2023-11-14T22:10:00Z --to 2023-11-14T22:11:00Z", &["22:11:00 violation"][..], "\n0 events\n"),
-        ("e.json --from 2023-11-14T23:10:00+01:00 --to 1699999860", &["22:11:00 violation"][..], "  1 windows judged"),
+        ("e.json --from 2023-11-14T23:10:00+01:00 --to 1699999860", &["22:11:00 violation"][..], "  1 window judged"),
         ("none.json --from 1699999800 --to 1700000400", &["22:11:00 violation"][..], "  10 windows judged"),
         // Nobody said when watching began.
         ("none.json --to 1700000400", &[][..], "  0 windows judged"),
@@ -39,12 +39,12 @@ fn a_window_at_an_edge_counts_only_with_whole() {
     let all = events(120, 1580, r#""metric":143,"status-code":200"#);
     let folder = Folder::with(&[("t.edn", ARTICLE.as_bytes()), ("e.json", all.as_bytes())]);
     for (arguments, transitions, said) in [
-        ("", &["22:30:00 violation"][..], "  1 windows judged, 2 cut (not watched throughout)"),
+        ("", &["22:30:00 violation"][..], "  1 window judged, 2 cut (not watched throughout)"),
         ("--whole", &["22:20:00 violation"][..], "  3 windows judged\n"),
         ("--from 2023-11-14T22:10:00Z", &["22:20:00 violation"][..], "  2 windows judged, 1 cut (not watched"),
         ("--from 2023-11-14T22:10:00Z --to 2023-11-14T22:40:00Z", &["22:20:00 violation"][..], "  3 windows judged\n"),
         // 28 of 600 seconds are less than 5 %, and 32 are more.
-        ("--from 2023-11-14T22:20:28Z", &["22:30:00 violation"][..], "  1 windows judged, 1 cut"),
+        ("--from 2023-11-14T22:20:28Z", &["22:30:00 violation"][..], "  1 window judged, 1 cut"),
         ("--from 2023-11-14T22:20:32Z", &[][..], "  0 windows judged, 2 cut"),
     ] {
         let ran = folder.run(&format!("replay -c t.edn e.json {arguments}"));

@@ -50,6 +50,10 @@ fn however_the_events_come_they_say_the_same() {
         ("later.json", second.join("\n").as_bytes()),
         ("earlier.json", first.join("\n").as_bytes()),
     ]);
+    // What the inputs were read as is said too, and differs.
+    let said = |out: &str| -> String {
+        out.lines().filter(|line| !line.contains(": read as ")).flat_map(|line| [line, "\n"]).collect()
+    };
     let expected = folder.run("replay -c t.edn sorted.json");
     assert_eq!(told(&expected.out), ["22:30:00 violation", "22:40:00 ok"]);
     for arguments in [
@@ -66,14 +70,14 @@ fn however_the_events_come_they_say_the_same() {
     ] {
         let ran = folder.run(&format!("replay -c t.edn {arguments}"));
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{arguments}");
-        assert_eq!(ran.out, expected.out, "{arguments}");
+        assert_eq!(said(&ran.out), said(&expected.out), "{arguments}");
     }
     for stdin in [all.as_bytes(), line_ends.as_bytes(), &packed, &squeezed] {
         let ran = folder.run_with("replay -c t.edn -", stdin);
-        assert_eq!((ran.code, ran.out), (Some(0), expected.out.clone()));
+        assert_eq!((ran.code, said(&ran.out)), (Some(0), said(&expected.out)));
     }
     let ran = folder.run_with("replay -c t.edn - odd.json.gz", split(0).as_bytes());
-    assert_eq!((ran.code, ran.out), (Some(0), expected.out));
+    assert_eq!((ran.code, said(&ran.out)), (Some(0), said(&expected.out)));
 }
 
 #[test]
