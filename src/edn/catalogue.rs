@@ -20,7 +20,7 @@ pub(super) fn too_deep(span: Span, limit: usize) -> Diagnostic {
 }
 
 pub(super) fn too_many_forms(span: Span, limit: usize) -> Diagnostic {
-    Diagnostic::error("E004", span, format!("more than {limit} forms in one file"))
+    Diagnostic::error("E004", span, format!("more than {limit} forms in one text"))
         .help("split it: a folder of files is read as one")
 }
 

@@ -14,6 +14,9 @@ pub const MAX_FORMS: usize = 1_000_000;
 /// How many faults of one file are reported one by one.
 pub const MAX_FAULTS: usize = 100;
 
+/// How many forms a text of one form may hold: an event, whose memory must not follow the length of its line.
+const MAX_FORMS_IN_ONE: usize = 10_000;
+
 /// Reads all forms of one text, which is file number `file` of the sources.
 ///
 /// Never fails: returns what could be read and appends a diagnostic for the rest, in order of place. What could
@@ -50,6 +53,7 @@ pub fn read(text: &str, file: u32, out: &mut Vec<Diagnostic>) -> Vec<Form> {
 /// The first fault, or that there is no form or more than one.
 pub fn read_one(text: &str) -> Result<Form, Diagnostic> {
     let mut reader = Reader::new(text, 0, 1);
+    reader.most_forms = MAX_FORMS_IN_ONE;
     if text.len() > MAX_BYTES {
         return Err(catalogue::file_too_large(reader.span(0, 0), MAX_BYTES));
     }
@@ -78,6 +82,7 @@ pub(super) struct Reader<'t> {
     /// The first is the file itself and is never closed.
     pub(super) frames: Vec<Frame>,
     pub(super) forms: usize,
+    most_forms: usize,
     /// Bytes that may still be spent on comparing collections.
     pub(super) compare_budget: usize,
     pub(super) faults: Vec<Diagnostic>,
@@ -108,6 +113,7 @@ impl<'t> Reader<'t> {
             at: if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 },
             frames: vec![root],
             forms: 0,
+            most_forms: MAX_FORMS,
             compare_budget: 2 * text.len(),
             faults: Vec::new(),
             max_faults,
@@ -141,9 +147,10 @@ impl<'t> Reader<'t> {
                 b'\'' | b'`' | 0x80.. => self.foreign(),
                 _ => self.token(),
             }
-            if self.forms > MAX_FORMS {
+            if self.forms > self.most_forms {
                 let here = self.span(self.at, self.at);
-                self.fault(|| catalogue::too_many_forms(here, MAX_FORMS));
+                let limit = self.most_forms;
+                self.fault(|| catalogue::too_many_forms(here, limit));
                 self.stopped = true;
                 break;
             }

@@ -17,7 +17,7 @@ pub struct Intake {
     pub no_number: u64,
     /// Came when all their windows were closed.
     pub late: u64,
-    /// How late the latest was: microseconds from the end of its last window to the watermark at least.
+    /// How late the latest was at most, in microseconds: so much more grace, and it had been counted.
     pub late_by: i64,
     /// Would have begun a group above `:groups`.
     pub groups: u64,
@@ -31,7 +31,7 @@ impl Intake {
     #[cold]
     pub(super) fn note_late(&mut self, shape: Shape, pane: i64, open: i64) {
         self.late += 1;
-        self.late_by = self.late_by.max(shape.end(open - 1).saturating_sub(shape.end(pane)));
+        self.late_by = self.late_by.max(shape.end(open).saturating_sub(shape.end(pane)));
     }
 
     pub(super) fn merge(&mut self, other: &Intake) {

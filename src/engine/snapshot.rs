@@ -72,9 +72,8 @@ impl Evaluator {
         }
         let positions = positions.collect();
         let state = State { watching: self.watching, watch: self.watch, positions, thresholds };
-        let mut bytes = VERSION.to_le_bytes().to_vec();
-        bytes.extend(postcard::to_stdvec(&state).expect("the state is plain values in memory"));
-        bytes
+        let body = postcard::to_stdvec(&state).expect("the state is plain values in memory");
+        [VERSION.to_le_bytes().as_slice(), &checksum(&body), &body].concat()
     }
 
     /// The evaluator that a snapshot was taken of, under the same or another plan; and what found no place.
@@ -83,6 +82,10 @@ impl Evaluator {
         let version = u16::from_le_bytes(*version);
         if version != VERSION {
             return Err(SnapshotError::Version(version));
+        }
+        let (sum, body) = body.split_first_chunk::<8>().ok_or(SnapshotError::Damaged)?;
+        if *sum != checksum(body) {
+            return Err(SnapshotError::Damaged);
         }
         let state: State = postcard::from_bytes(body).map_err(|_| SnapshotError::Damaged)?;
         let mut evaluator = Evaluator::new(compiled, state.watching);
@@ -125,6 +128,13 @@ impl Evaluator {
             self.subjects[at].groups.insert(key, group);
         }
     }
+}
+
+/// The first bytes of a SHA-256.
+fn checksum(body: &[u8]) -> [u8; 8] {
+    let mut short = [0; 8];
+    short.copy_from_slice(&Sha256::digest(body)[..8]);
+    short
 }
 
 /// Of all that decides a verdict or a change of status.

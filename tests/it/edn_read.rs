@@ -104,3 +104,21 @@ fn one_line_is_exactly_one_form() {
         assert_eq!(read_one(text).map_err(|fault| fault.code), Err(code), "{text}");
     }
 }
+
+#[test]
+fn one_event_does_not_hold_forms_without_end() {
+    let fits = format!("{{:x [{}]}}", "1 ".repeat(9_000));
+    assert!(highwater::edn::read_one(&fits).is_ok());
+    let too_many = format!("{{:x [{}]}}", "1 ".repeat(200_000));
+    assert_eq!(highwater::edn::read_one(&too_many).map_err(|fault| fault.code), Err("E004"));
+}
+
+#[test]
+fn a_long_line_of_quotes_is_read_in_linear_time() {
+    for piece in ["'", "`", "\"\"\"", "' ", "“", "#\" "] {
+        let begin = std::time::Instant::now();
+        highwater::edn::read(&piece.repeat(400_000 / piece.len()), 0, &mut Vec::new());
+        // A quadratic reader takes minutes here without optimisation.
+        assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{piece}");
+    }
+}

@@ -13,9 +13,9 @@ fn late_events_are_counted_and_above_one_percent_a_warning() {
         let ran = folder.run("replay -c t.edn e.json");
         assert_eq!(ran.code, Some(0));
         let counted =
-            format!("\n{late} events not counted for [:percentiles \"q\" 0.5 10]: too late, by up to 3 min\n");
+            format!("\n{late} events not counted for [:percentiles \"q\" 0.5 10]: too late, by up to 3 min 10 s\n");
         assert!(ran.out.contains(&counted), "no {counted} in\n{}", ran.out);
-        let warning = "warning: 1.3 % of the events for [:percentiles \"q\" 0.5 10] were too late, by up to 3 min: raise `:grace`\n";
+        let warning = "warning: 1.3 % of the events for [:percentiles \"q\" 0.5 10] were too late, by up to 3 min 10 s: raise `:grace`\n";
         assert_eq!(ran.err.contains(warning), warns, "{}", ran.err);
     }
 }
