@@ -100,30 +100,19 @@ pub fn warnings(plan: &Plan, evaluator: &Evaluator, unread: &Unread, totals: &To
             let (share, field) = (percent(intake.no_number, offered), threshold.measure.field().name());
             warnings.push(format!("{share} of the events for {} have a `:{field}` that is no number", threshold.id));
         }
-        if intake.groups > 0 {
-            let most = count(plan.limits.groups as u64);
-            let left_out = events(intake.groups);
-            warnings.push(format!(
-                "{left_out} were left out of {}: above {most} groups (`:limits {{:groups N}}`)",
-                threshold.id
-            ));
-        }
-        if intake.group_bytes > 0 {
-            let most = count(plan.limits.group_bytes as u64);
-            let left_out = events(intake.group_bytes);
-            warnings.push(format!(
-                "{left_out} were left out of {}: the texts of their group are longer than {most} bytes (`:limits \
-                 {{:group-bytes N}}`)",
-                threshold.id
-            ));
-        }
-        if intake.windows > 0 {
-            let most = count(plan.limits.open_windows as u64);
-            let left_out = events(intake.windows);
-            warnings.push(format!(
-                "{left_out} were left out of {}: above {most} open windows (`:limits {{:open-windows N}}`)",
-                threshold.id
-            ));
+        let limits = plan.limits;
+        for (left_out, most, what, name) in [
+            (intake.groups, limits.groups, "groups", "groups"),
+            (intake.group_bytes, limits.group_bytes, "bytes in the texts of one group", "group-bytes"),
+            (intake.windows, limits.open_windows, "open windows", "open-windows"),
+        ] {
+            if left_out > 0 {
+                let (left_out, most) = (events(left_out), count(most as u64));
+                warnings.push(format!(
+                    "{left_out} were left out of {}: above {most} {what} (`:limits {{:{name} N}}`)",
+                    threshold.id
+                ));
+            }
         }
     }
     warnings
