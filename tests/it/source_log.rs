@@ -439,3 +439,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn lines_that_go_on_behind_a_known_format_are_noticed() {
+    let combined = r#"10.0.0.1 - - [22/Nov/2026:15:46:35 +0000] "GET /a HTTP/1.1" 200 316 "-" "curl \"8\"""#;
+    let common = r#"10.0.0.1 - - [22/Nov/2026:15:46:35 +0000] "GET /a HTTP/1.1" 200 316"#;
+    for (line, name, goes_on) in [
+        (combined.to_string(), "combined", false),
+        (format!("{combined} rt=0.015"), "combined", true),
+        (format!("{combined} \"-\""), "combined", true),
+        (common.to_string(), "common", false),
+        (format!("{common} 0.015"), "common", true),
+    ] {
+        let kind = highwater::source::detect(line.as_bytes(), true).unwrap().unwrap();
+        assert_eq!((kind.name(), kind.goes_on()), (name, goes_on), "{line}");
+    }
+}

@@ -87,11 +87,18 @@ impl LogFormat {
         &self.name
     }
 
-    /// Notes whether `line` has more fields than the format.
+    /// Notes whether `line`, which a known format was found for, has more fields than it.
     pub(super) fn note_more(&mut self, line: &[u8]) {
-        let exact = Compiled { open_ended: false, ..self.compiled.clone() };
-        let exact = LogFormat { name: self.name.clone(), compiled: exact, goes_on: false };
-        self.goes_on = exact.decoder("http", &super::Wanted::default()).decode(line).is_err();
+        let is_escaped = |at: usize| line[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
+        let quotes = memchr::memchr_iter(b'"', line).filter(|at| !is_escaped(*at)).count();
+        self.goes_on = match self.name.as_str() {
+            // Behind the request there is a status and a size.
+            "common" => {
+                let end = memchr::memrchr(b'"', line).map_or(0, |at| at + 1);
+                quotes > 2 || line[end..].split(|byte| *byte == b' ').filter(|field| !field.is_empty()).count() > 2
+            }
+            _ => quotes > 6 || (quotes == 6 && !line.ends_with(b"\"")),
+        };
     }
 
     /// Whether the first line of the input for which it was found has more fields, which are left out.
