@@ -413,7 +413,7 @@ impl<'a> Replay<'a> {
 fn clock() -> Timestamp {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::MIN.plus(now.saturating_sub(Timestamp::MIN.micros()))
+    Timestamp::clamped(now)
 }
 
 fn rejects_failed(args: &ReplayArgs, error: &io::Error) -> Failure {

@@ -189,7 +189,7 @@ fn block(text: &mut String, threshold: &Threshold, evaluator: &Evaluator, i: usi
             .into_iter()
             .map(|(name, text)| format!(", {name} {}", text.as_deref().unwrap_or("(none)").escape_debug()))
             .collect();
-        let (start, end) = (time(worst.start), time(worst.end));
+        let (start, end) = (Timestamp::clamped(worst.start), Timestamp::clamped(worst.end));
         let _ = writeln!(text, "  worst window {start} to {end}: {value} ({}{group})", events(worst.measured.count));
     }
     if let Some(line) = sparkline(threshold, account) {
@@ -232,7 +232,7 @@ fn inputs(text: &mut String, totals: &Totals) {
     }
     let _ = write!(text, "{}", events(totals.events));
     if let (Some(least), Some(greatest)) = (totals.least, totals.greatest) {
-        let _ = write!(text, ", {} to {}", time(least), time(greatest));
+        let _ = write!(text, ", {} to {}", Timestamp::clamped(least), Timestamp::clamped(greatest));
     }
     text.push('\n');
     if totals.outside > 0 {
@@ -263,10 +263,6 @@ pub fn is_named(threshold: &Threshold) -> bool {
 
 fn shown(threshold: &Threshold, value: Number) -> String {
     wording::shown(threshold, value.to_f64())
-}
-
-fn time(micros: i64) -> Timestamp {
-    Timestamp::MIN.plus(micros.saturating_sub(Timestamp::MIN.micros()))
 }
 
 /// To whole seconds if it is longer than a few.

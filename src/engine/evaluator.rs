@@ -105,7 +105,7 @@ impl Evaluator {
                 if position.open == i64::MIN { i64::MIN } else { shape.closes_at(position.open) }
             });
         let first = closes.min().unwrap_or(i64::MAX);
-        Timestamp::from_micros(first).unwrap_or(if first < 0 { Timestamp::MIN } else { Timestamp::MAX })
+        Timestamp::clamped(first)
     }
 
     /// Closes every window whose end and grace `reached` has come to.

@@ -51,7 +51,6 @@ pub struct Transition {
 
 impl Transition {
     pub(super) fn new(plan: &Plan, threshold: usize, key: &[u8], change: &Change, late: u64) -> Transition {
-        let time = |micros: i64| Timestamp::MIN.plus(micros.saturating_sub(Timestamp::MIN.micros()));
         let checked = &plan.thresholds[threshold];
         let interval = checked.interval.micros();
         let group = name_group(checked, key);
@@ -59,9 +58,9 @@ impl Transition {
             threshold,
             to: change.to,
             reason: change.reason,
-            start: time(change.start),
-            end: time(change.end),
-            since: time(change.since),
+            start: Timestamp::clamped(change.start),
+            end: Timestamp::clamped(change.end),
+            since: Timestamp::clamped(change.since),
             measured: change.measured,
             watched: (interval - change.unwatched) as f64 / interval as f64,
             late,

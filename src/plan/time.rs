@@ -25,6 +25,11 @@ impl Timestamp {
         (Timestamp::MIN <= time && time <= Timestamp::MAX).then_some(time)
     }
 
+    /// The nearest time within the years 1 to 9999.
+    pub fn clamped(micros: i64) -> Timestamp {
+        Timestamp(micros.clamp(Timestamp::MIN.0, Timestamp::MAX.0))
+    }
+
     /// None outside of the years 1 to 9999.
     pub fn from_secs(secs: i64) -> Option<Timestamp> {
         Timestamp::from_micros(secs.checked_mul(SECOND)?)
@@ -36,12 +41,6 @@ impl Timestamp {
     pub fn from_seconds_text(text: &[u8]) -> Option<Timestamp> {
         let decimal = super::Decimal::parse(std::str::from_utf8(text).ok()?)?;
         Timestamp::from_micros(decimal.floor_scaled(6)?)
-    }
-
-    /// Seconds since 1970, cut off towards the past at a microsecond; None outside of the years 1 to 9999.
-    pub fn from_seconds_f64(seconds: f64) -> Option<Timestamp> {
-        // The shortest decimal is what was meant: 1700000000.1 is not 1700000000.0999999.
-        Timestamp::from_seconds_text(format!("{seconds}").as_bytes())
     }
 
     /// From a date and a time of day; None if there is no such date. Second 60 is taken as the next second.
@@ -134,7 +133,7 @@ impl Timestamp {
 
     /// Later (or, below zero, earlier) by so many microseconds; stays within the years 1 to 9999.
     pub fn plus(self, micros: i64) -> Timestamp {
-        Timestamp(self.0.saturating_add(micros).clamp(Timestamp::MIN.0, Timestamp::MAX.0))
+        Timestamp::clamped(self.0.saturating_add(micros))
     }
 }
 
