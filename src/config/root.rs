@@ -4,7 +4,7 @@ use super::context::Context;
 use super::values;
 use super::{catalogue, paths, time};
 use crate::edn::{Form, Kind, Span};
-use crate::plan::{Limits, Plan, Threshold};
+use crate::plan::{Limits, Plan, Server, Threshold};
 
 /// Keys that hold thresholds. They are read last: what is set for all of them may stand in another file.
 const THRESHOLDS: [(&str, ReadThresholds); 2] =
@@ -90,6 +90,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
         max_skew: settings.max_skew.unwrap_or(Plan::MAX_SKEW),
         instance: settings.instance.unwrap_or_else(|| "default".to_string()),
         limits: settings.limits,
+        server: Server::default(),
     }
 }
 

@@ -4,6 +4,7 @@ mod bound;
 mod expression;
 mod number;
 mod pattern;
+mod server;
 mod threshold;
 mod time;
 
@@ -11,6 +12,7 @@ pub use bound::{Bound, Comparator};
 pub use expression::{Expression, Field, Operation};
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
+pub use server::{EventTime, Listener, Secret, Server, TlsListener};
 pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold, json_number};
 pub use time::{Interval, Timestamp};
 
@@ -28,6 +30,7 @@ pub struct Plan {
     /// The name of this installation.
     pub instance: String,
     pub limits: Limits,
+    pub server: Server,
 }
 
 impl Plan {
@@ -52,6 +55,12 @@ pub struct Limits {
     pub line_bytes: usize,
     /// `:attributes`: attributes of one event; an event with more is refused and counted.
     pub attributes: usize,
+    /// `:event-bytes`: the longest event of a message; a longer one is refused and counted, its neighbours are taken.
+    pub event_bytes: usize,
+    /// `:frame-bytes`: the longest message over TCP, and the longest body over HTTP.
+    pub frame_bytes: usize,
+    /// `:receive-bytes`: memory for messages that have arrived in part, over all connections.
+    pub receive_bytes: usize,
 }
 
 impl Default for Limits {
@@ -63,6 +72,9 @@ impl Default for Limits {
             sketch_bytes: 12 << 20,
             line_bytes: 1 << 20,
             attributes: 256,
+            event_bytes: 1 << 20,
+            frame_bytes: 16 << 20,
+            receive_bytes: 64 << 20,
         }
     }
 }
