@@ -15,7 +15,7 @@ use super::{FAILED, FINE, FOUND};
 use crate::config::{self, Unset};
 use crate::edn;
 use crate::engine::{Compiled, Evaluator, Event, Lane, Transition, Verdict, Watching, wording};
-use crate::plan::{Field, Plan, Timestamp};
+use crate::plan::{Plan, Timestamp};
 use crate::source::{Inputs, Kind, LogFormat, Place, Read, Settings, Wanted};
 
 #[derive(Args, Debug)]
@@ -207,15 +207,7 @@ fn open(args: &ReplayArgs, plan: &Plan, format: Option<LogFormat>, err: &mut dyn
             say(err, &format!("highwater: --log-format: {warning}"));
         }
     }
-    let mut fields: Vec<&Field> = Vec::new();
-    for threshold in &plan.thresholds {
-        fields.push(threshold.measure.field());
-        fields.extend(&threshold.group_by);
-        if let Some(filter) = &threshold.filter {
-            filter.fields(&mut fields);
-        }
-    }
-    let wanted = Wanted::of(fields);
+    let wanted = Wanted::of_plan(plan);
     let settings = Settings { service: args.service.clone(), format, wanted, limits: plan.limits };
     Inputs::open(&args.inputs, settings).map_err(|errors| {
         for error in errors {

@@ -2,7 +2,7 @@
 
 use hashbrown::HashSet;
 
-use crate::plan::Field;
+use crate::plan::{Field, Plan};
 
 /// The fields that somebody reads: decoders may leave out all others.
 ///
@@ -41,6 +41,19 @@ impl Wanted {
             ttl: true,
             attributes: Attributes::default(),
         }
+    }
+
+    /// What the thresholds of a plan read.
+    pub fn of_plan(plan: &Plan) -> Wanted {
+        let mut fields: Vec<&Field> = Vec::new();
+        for threshold in &plan.thresholds {
+            fields.push(threshold.measure.field());
+            fields.extend(&threshold.group_by);
+            if let Some(filter) = &threshold.filter {
+                filter.fields(&mut fields);
+            }
+        }
+        Wanted::of(fields)
     }
 
     /// These fields.
