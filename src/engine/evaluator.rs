@@ -10,8 +10,8 @@ use super::budget::Budget;
 use super::compiled::Compiled;
 use super::group::{Closing, Group};
 use super::intake::Intake;
-use super::lane::Lane;
-use super::shape::Shape;
+use super::lane::{Count, Counts, Lane};
+use super::shape::{Shape, Windows};
 use super::transition::Transition;
 use super::verdict::Verdict;
 use super::watch::Watch;
@@ -33,9 +33,10 @@ pub enum Watching {
 
 /// The state of a plan: windows, rows and statuses of every group.
 ///
-/// Give it each event once, through a [`Lane`] of [`Evaluator::lane`]. Then, whenever event time has reached
-/// [`Evaluator::next_deadline`], call [`Evaluator::advance`] with every lane; more often changes nothing. At the end of
-/// a history call [`Evaluator::finish`].
+/// Give it each event once, through a [`Lane`] of [`Evaluator::lanes`]. Then, whenever event time has reached
+/// [`Evaluator::next_deadline`], call [`Evaluator::advance`] with every lane; more often changes nothing. Its two halves
+/// are [`Evaluator::take`], which is brief and needs the lanes, and [`Evaluator::close`], which does not. At the end of a
+/// history call [`Evaluator::finish`].
 #[derive(Debug)]
 pub struct Evaluator {
     pub(super) compiled: Arc<Compiled>,
@@ -45,10 +46,13 @@ pub struct Evaluator {
     pub(super) subjects: Vec<Subjects>,
     pub(super) budget: Budget,
     pub(super) panes: usize,
+    /// What was taken from the lanes and is not absorbed yet: for a threshold the counts of each lane.
+    taken: Vec<(usize, Vec<Counts>)>,
+    due: Vec<Due>,
 }
 
 /// Where the windows of one shape are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Position {
     /// The first window that is open; before all windows at first.
     pub open: i64,
@@ -56,12 +60,28 @@ pub(super) struct Position {
     pub first: Option<i64>,
     /// Whether a window from `first` on was closed: then it does not move any more.
     pub started: bool,
+    /// Windows after `open` that are closed nevertheless: the clock was set back over them. In order, apart.
+    pub done: Vec<Windows>,
+    /// Among these are all windows of which nothing was watched and which gave a verdict all the same.
+    pub spoken: Option<Windows>,
+}
+
+/// Windows of one shape that were taken and are to be judged.
+#[derive(Clone, Debug)]
+struct Due {
+    shape: usize,
+    /// The first window that stays open.
+    target: i64,
+    /// The earliest window that an event found open, if it could still move.
+    moved_first: Option<i64>,
+    /// Windows before `target` that were judged before.
+    done: Vec<Windows>,
 }
 
 /// The groups of one threshold.
 #[derive(Debug, Default)]
 pub(super) struct Subjects {
-    pub groups: HashMap<Box<[u8]>, Group>,
+    pub groups: HashMap<Arc<[u8]>, Group>,
     pub intake: Intake,
     pub account: Account,
 }
@@ -71,13 +91,13 @@ impl Evaluator {
         let position = |shape: &Shape| match watching {
             Watching::From(time) => {
                 let first = shape.first_ending_at_or_after(time.saturating_add(1));
-                Position { open: first, first: Some(first), started: false }
+                Position { open: first, first: Some(first), ..Position::NOWHERE }
             }
-            Watching::Whole | Watching::FromFirstEvent => Position { open: i64::MIN, first: None, started: false },
+            Watching::Whole | Watching::FromFirstEvent => Position::NOWHERE,
         };
         let watch = match watching {
-            Watching::From(time) => Watch { from: Some(time), to: None },
-            Watching::Whole | Watching::FromFirstEvent => Watch::ALWAYS,
+            Watching::From(time) => Watch::from(time),
+            Watching::Whole | Watching::FromFirstEvent => Watch::default(),
         };
         let limit = compiled.plan().limits.sketch_bytes / 2;
         Evaluator {
@@ -87,15 +107,23 @@ impl Evaluator {
             subjects: compiled.plan().thresholds.iter().map(|_| Subjects::default()).collect(),
             budget: Budget { limit, used: 0 },
             panes: 0,
+            taken: Vec::new(),
+            due: Vec::new(),
             compiled: Arc::clone(compiled),
         }
     }
 
-    /// A lane that counts for this evaluator from now on.
+    /// The one lane that counts for this evaluator from now on.
     pub fn lane(&self) -> Lane {
-        let mut lane = Lane::new(&self.compiled);
-        self.align(&mut lane);
-        lane
+        self.lanes(1).remove(0)
+    }
+
+    /// The lanes that count for this evaluator from now on: they share the memory for sketches.
+    pub fn lanes(&self, count: usize) -> Vec<Lane> {
+        let limit = self.compiled.plan.limits.sketch_bytes / 2 / count.max(1);
+        let mut lanes: Vec<Lane> = (0..count).map(|_| Lane::new(&self.compiled, limit)).collect();
+        lanes.iter_mut().for_each(|lane| self.align(lane));
+        lanes
     }
 
     /// The event time at which the next window closes. Before the first event: any time.
@@ -112,40 +140,67 @@ impl Evaluator {
     ///
     /// Transitions are appended in (window end, threshold, group) order. An older time does nothing.
     pub fn advance(&mut self, reached: Timestamp, lanes: &mut [Lane], out: &mut Vec<Transition>) {
-        let compiled = Arc::clone(&self.compiled);
+        self.take(reached, &mut lanes.iter_mut().collect::<Vec<_>>());
+        self.close(out);
+    }
+
+    /// Takes what the lanes have counted for windows whose end and grace `reached` has come to, and closes these
+    /// windows for further events. They are judged by [`Evaluator::close`].
+    pub fn take(&mut self, reached: Timestamp, lanes: &mut [&mut Lane]) {
+        self.take_until(|shape| shape.first_open(reached.micros()), lanes);
+    }
+
+    /// Judges the windows that were taken. Transitions are appended in (window end, threshold, group) order.
+    pub fn close(&mut self, out: &mut Vec<Transition>) {
         let appended = out.len();
-        self.note_least(lanes);
-        for (i, shape) in compiled.shapes.iter().enumerate() {
-            let target = shape.first_open(reached.micros());
-            if target > self.positions[i].open {
-                self.close(i, target, lanes, out);
-            }
+        let mut waiting = Vec::new();
+        for (threshold, counts) in std::mem::take(&mut self.taken) {
+            self.absorb_counts(threshold, counts, Some(&mut waiting));
+        }
+        for due in std::mem::take(&mut self.due) {
+            self.judge(&due, out);
+        }
+        // Groups that were forgotten have made room.
+        for (threshold, count) in waiting {
+            self.absorb_group(threshold, count);
         }
         out[appended..].sort_by(|a, b| a.order().cmp(&b.order()));
-        lanes.iter_mut().for_each(|lane| self.align(lane));
+        let open = self
+            .compiled
+            .shapes
+            .iter()
+            .zip(&self.positions)
+            .map(|(shape, position)| if position.open == i64::MIN { i64::MIN } else { shape.start(position.open) });
+        self.watch.forget_before(open.min().unwrap_or(i64::MIN));
     }
 
     /// Closes every window that starts at or before `last`, at the end of a history.
     ///
     /// Unless all is watched, what lies at or after `watched_to` is not. Transitions are appended in order.
     pub fn finish(&mut self, last: Timestamp, watched_to: Timestamp, lanes: &mut [Lane], out: &mut Vec<Transition>) {
-        let compiled = Arc::clone(&self.compiled);
-        let appended = out.len();
-        self.note_least(lanes);
         if self.watching != Watching::Whole {
             self.watch.to = Some(watched_to.micros());
         }
-        for (i, shape) in compiled.shapes.iter().enumerate() {
-            let target = shape.pane_at(last.micros()) + 1;
-            if target > self.positions[i].open {
-                self.close(i, target, lanes, out);
-            }
-        }
-        out[appended..].sort_by(|a, b| a.order().cmp(&b.order()));
-        lanes.iter_mut().for_each(|lane| self.align(lane));
+        self.take_until(|shape| shape.pane_at(last.micros()) + 1, &mut lanes.iter_mut().collect::<Vec<_>>());
+        self.close(out);
         for subjects in &mut self.subjects {
             let open = subjects.groups.values().filter_map(|group| group.standing.since);
             subjects.account.violated += open.map(|since| (watched_to.micros() - since).max(0)).sum::<i64>();
+        }
+    }
+
+    /// Takes all that the lanes have counted; closes nothing. Then [`Evaluator::absorb`] needs no lane.
+    pub fn take_all(&mut self, lanes: &mut [&mut Lane]) {
+        self.note_least(lanes);
+        for i in 0..self.compiled.shapes.len() {
+            self.take_shape(i, lanes);
+        }
+    }
+
+    /// Adds what was taken to the windows of its groups; closes nothing.
+    pub fn absorb(&mut self) {
+        for (threshold, counts) in std::mem::take(&mut self.taken) {
+            self.absorb_counts(threshold, counts, None);
         }
     }
 
@@ -167,58 +222,84 @@ impl Evaluator {
         super::transition::name_group(&self.compiled.plan.thresholds[threshold], key.unwrap_or_default())
     }
 
-    /// Takes all that the lanes have counted; closes nothing.
-    pub(super) fn absorb_all(&mut self, lanes: &mut [Lane]) {
-        self.note_least(lanes);
-        for i in 0..self.compiled.shapes.len() {
-            self.absorb(i, i64::MAX, lanes);
-        }
-    }
-
-    fn note_least(&mut self, lanes: &[Lane]) {
+    fn note_least(&mut self, lanes: &[&mut Lane]) {
         if self.watching == Watching::FromFirstEvent {
             let least = lanes.iter().map(|lane| lane.least).filter(|least| *least != i64::MAX).min();
             self.watch.from = [self.watch.from, least].into_iter().flatten().min();
         }
     }
 
-    fn align(&self, lane: &mut Lane) {
+    pub(super) fn align(&self, lane: &mut Lane) {
         for (track, position) in lane.counting.tracks.iter_mut().zip(&self.positions) {
-            track.open = position.open;
-            track.started = position.started;
+            track.align(position.open, &position.done, position.started);
         }
         lane.unstarted = self.positions.iter().any(|position| !position.started);
     }
 
-    fn close(&mut self, shape_index: usize, target: i64, lanes: &mut [Lane], out: &mut Vec<Transition>) {
+    /// Takes what is counted for windows before the target of their shape.
+    fn take_until(&mut self, target: impl Fn(&Shape) -> i64, lanes: &mut [&mut Lane]) {
         let compiled = Arc::clone(&self.compiled);
-        let shape = compiled.shapes[shape_index];
-        // What lies in windows that close now; the rest stays with the lanes.
-        self.absorb(shape_index, target.saturating_add(shape.panes() - 1), lanes);
+        self.note_least(lanes);
+        for (i, shape) in compiled.shapes.iter().enumerate() {
+            let target = target(shape);
+            if target <= self.positions[i].open {
+                continue;
+            }
+            self.take_shape(i, lanes);
+            let position = &mut self.positions[i];
+            position.open = target;
+            let moved_first = position.first.filter(|_| !position.started);
+            position.started |= position.first.is_some_and(|first| target > first);
+            let done = position.done.clone();
+            position.done.retain(|windows| windows.to > target);
+            self.due.push(Due { shape: i, target, moved_first, done });
+        }
+        if !self.due.is_empty() {
+            lanes.iter_mut().for_each(|lane| self.align(lane));
+        }
+    }
+
+    /// Takes what the lanes have counted for thresholds of one shape, and which window an event found open first.
+    fn take_shape(&mut self, shape_index: usize, lanes: &mut [&mut Lane]) {
+        let shape = self.compiled.shapes[shape_index];
         let position = &mut self.positions[shape_index];
-        position.open = target;
-        let moves = !position.started;
-        position.started |= position.first.is_some_and(|first| target > first);
-        let first = position.first;
+        for lane in lanes.iter_mut() {
+            let track = &mut lane.counting.tracks[shape_index];
+            if !position.started && track.least != i64::MAX {
+                let first = shape.first_window_with(shape.pane_at(track.least)).max(position.open);
+                position.first = Some(position.first.map_or(first, |known| known.min(first)));
+                track.least = i64::MAX;
+            }
+        }
+        for threshold in &self.compiled.members[shape_index] {
+            let counts = lanes.iter_mut().map(|lane| lane.counting.take(*threshold)).collect();
+            self.taken.push((*threshold, counts));
+        }
+    }
+
+    fn judge(&mut self, due: &Due, out: &mut Vec<Transition>) {
+        let compiled = Arc::clone(&self.compiled);
+        let shape = compiled.shapes[due.shape];
         let mut changes = Vec::new();
-        for threshold in &compiled.members[shape_index] {
+        for threshold in &compiled.members[due.shape] {
             let checked = &compiled.plan.thresholds[*threshold];
             let limits = compiled.limits[*threshold].len();
             let subjects = &mut self.subjects[*threshold];
             if checked.has_one_group()
-                && moves
-                && let Some(first) = first
+                && let Some(first) = due.moved_first
             {
                 let only = subjects
                     .groups
-                    .entry(Box::default())
+                    .entry(Arc::default())
                     .or_insert_with(|| Group::new(first, limits, shape.panes() > 1));
                 only.next = first;
             }
             let mut closing = Closing {
                 threshold: checked,
                 shape,
-                watch: self.watch,
+                watch: &self.watch,
+                done: &due.done,
+                spoken: &mut self.positions[due.shape].spoken,
                 budget: &mut self.budget,
                 account: &mut subjects.account,
                 panes: &mut self.panes,
@@ -229,7 +310,7 @@ impl Evaluator {
             subjects.groups.retain(|key, group| {
                 closing.key.clear();
                 closing.key.extend_from_slice(key);
-                let lives = group.close(target, &mut closing, &mut changes);
+                let lives = group.close(due.target, &mut closing, &mut changes);
                 let named =
                     changes.drain(..).map(|change| Transition::new(&compiled.plan, *threshold, key, &change, late));
                 out.extend(named);
@@ -238,50 +319,44 @@ impl Evaluator {
         }
     }
 
-    /// Takes what the lanes have counted for thresholds of one shape in panes before `end`.
-    fn absorb(&mut self, shape_index: usize, end: i64, lanes: &mut [Lane]) {
-        let compiled = Arc::clone(&self.compiled);
-        let shape = compiled.shapes[shape_index];
-        for lane in lanes {
-            let position = &mut self.positions[shape_index];
-            let track = &mut lane.counting.tracks[shape_index];
-            if !position.started && track.least != i64::MAX {
-                let first = shape.first_window_with(shape.pane_at(track.least)).max(position.open);
-                position.first = Some(position.first.map_or(first, |known| known.min(first)));
-                track.least = i64::MAX;
-            }
-            for threshold in &compiled.members[shape_index] {
-                let single = compiled.plan.thresholds[*threshold].has_one_group();
-                let counts = &mut lane.counting.counts[*threshold];
-                self.subjects[*threshold].intake.merge(&std::mem::take(&mut counts.intake));
-                for (key, first, panes) in counts.take_before(end, shape, single) {
-                    self.take_group(*threshold, key, first, panes, lane);
+    /// In order of key: whom the limit of groups lets in must not hang on the order of a hash table, nor on the lanes.
+    ///
+    /// Groups above the limit of which nothing is due yet go to `waiting`, if there is such a thing.
+    fn absorb_counts(&mut self, threshold: usize, counts: Vec<Counts>, mut waiting: Option<&mut Vec<(usize, Count)>>) {
+        let open = self.positions[self.compiled.shape_of[threshold]].open;
+        let mut groups = Vec::new();
+        for counts in counts {
+            self.subjects[threshold].intake.merge(&counts.intake);
+            groups.extend(counts.groups);
+        }
+        groups.sort_by(|a, b| a.key.cmp(&b.key));
+        for count in groups {
+            match &mut waiting {
+                Some(waiting) if count.first >= open && self.is_full(threshold, &count.key) => {
+                    waiting.push((threshold, count));
                 }
+                _ => self.absorb_group(threshold, count),
             }
         }
     }
 
-    fn take_group(
-        &mut self,
-        threshold: usize,
-        key: Box<[u8]>,
-        first: i64,
-        panes: Vec<super::pane::Pane>,
-        lane: &mut Lane,
-    ) {
+    /// Whether the limit of groups leaves this one out.
+    fn is_full(&self, threshold: usize, key: &[u8]) -> bool {
+        let groups = &self.subjects[threshold].groups;
+        groups.len() >= self.compiled.plan.limits.groups && !groups.contains_key(key)
+    }
+
+    fn absorb_group(&mut self, threshold: usize, count: Count) {
+        let (key, first) = (Arc::clone(&count.key), count.first);
+        let panes = count.into_panes();
         if panes.is_empty() {
-            // Nothing of it is due yet.
             return;
         }
         let limits = self.compiled.plan.limits;
+        let is_full = self.is_full(threshold, &key);
         let subjects = &mut self.subjects[threshold];
-        lane.counting.panes -= panes.len();
-        let is_full = subjects.groups.len() >= limits.groups && !subjects.groups.contains_key(&key);
         if is_full {
-            for mut pane in panes {
-                subjects.intake.groups += pane.tally.total.max(1);
-                pane.sketch.release(&mut lane.counting.budget);
-            }
+            subjects.intake.groups += panes.iter().map(|pane| pane.tally.total.max(1)).sum::<u64>();
             return;
         }
         let bounds = self.compiled.limits[threshold].len();
@@ -293,14 +368,18 @@ impl Evaluator {
             let is_new = !group.has_pane(pane.index);
             if is_new && self.panes >= limits.open_windows {
                 subjects.intake.windows += pane.tally.total.max(1);
-                pane.sketch.release(&mut lane.counting.budget);
                 continue;
             }
             subjects.intake.counted += pane.tally.total;
-            pane.sketch.move_budget(&mut lane.counting.budget, &mut self.budget);
+            pane.sketch.take_budget(&mut self.budget);
             self.panes += usize::from(is_new);
             taken.push(pane);
         }
         group.absorb(taken, &mut self.budget);
     }
+}
+
+impl Position {
+    /// Before the first event.
+    const NOWHERE: Position = Position { open: i64::MIN, first: None, started: false, done: Vec::new(), spoken: None };
 }

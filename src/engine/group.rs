@@ -8,7 +8,7 @@ use super::account::{Account, Run};
 use super::budget::Budget;
 use super::pane::Pane;
 use super::rolling::Rolling;
-use super::shape::Shape;
+use super::shape::{Shape, Windows};
 use super::sketch::{FEW, Sketch};
 use super::standing::Standing;
 use super::tally::Tally;
@@ -23,6 +23,8 @@ pub struct Group {
     /// The first window that is not judged.
     pub next: i64,
     pub standing: Standing,
+    /// The last window that gave a verdict, and which.
+    pub judged: Option<(i64, Verdict, Reason)>,
     /// In order of index. The first `inside` are summed up in `sum`: the window judged last, less what left it.
     panes: VecDeque<Pane>,
     inside: usize,
@@ -42,7 +44,11 @@ pub struct Group {
 pub struct Closing<'a> {
     pub threshold: &'a Threshold,
     pub shape: Shape,
-    pub watch: Watch,
+    pub watch: &'a Watch,
+    /// Windows that were judged before the clock was set back.
+    pub done: &'a [Windows],
+    /// Grows to hold each window of which nothing was watched and which gave a verdict.
+    pub spoken: &'a mut Option<Windows>,
     pub budget: &'a mut Budget,
     pub account: &'a mut Account,
     /// Open panes of all groups; closing makes it less.
@@ -59,6 +65,7 @@ impl Group {
         Group {
             next: first,
             standing: Standing::default(),
+            judged: None,
             panes: VecDeque::new(),
             inside: 0,
             sum: Tally::new(limits),
@@ -116,8 +123,13 @@ impl Group {
         let (threshold, shape) = (closing.threshold, closing.shape);
         while self.next < target {
             let window = self.next;
+            if let Some(done) = closing.done.iter().find(|done| done.from <= window && window < done.to) {
+                self.next = done.to;
+                continue;
+            }
             self.slide(window, closing);
-            let mut until = target.min(self.content_changes(shape));
+            let next_done = closing.done.iter().map(|done| done.from).find(|from| *from > window);
+            let mut until = target.min(self.content_changes(shape)).min(next_done.unwrap_or(i64::MAX));
             if let Some(ended) = self.forgotten_at(threshold, shape) {
                 if ended <= window {
                     if self.standing.status == Verdict::Violation {
@@ -133,10 +145,16 @@ impl Group {
             }
             let (unwatched, length) = closing.watch.unwatched(shape, window, until - window);
             let judgement = verdict::judge(threshold, &self.sum, unwatched <= threshold.policy.max_gap);
-            if let Judgement::Verdict(verdict, reason) = judgement
-                && let Some(at) = self.standing.settle(verdict, length, &threshold.policy)
-            {
-                self.change(verdict, reason, window + at, unwatched, closing, out);
+            if let Judgement::Verdict(verdict, reason) = judgement {
+                self.judged = Some((window + length - 1, verdict, reason));
+                if unwatched == shape.interval {
+                    let run = Windows { from: window, to: window + length };
+                    let hull = closing.spoken.map_or(run, |known| known.hull(run));
+                    *closing.spoken = Some(hull);
+                }
+                if let Some(at) = self.standing.settle(verdict, length, &threshold.policy) {
+                    self.change(verdict, reason, window + at, unwatched, closing, out);
+                }
             }
             let cut = unwatched > threshold.policy.max_gap;
             let run = Run { window, length, judgement, cut };
@@ -147,6 +165,35 @@ impl Group {
             self.next = window + length;
         }
         true
+    }
+
+    /// Goes back to `open`, if it is beyond, and drops the panes after the time `latest`; returns how many these were.
+    pub fn set_back(&mut self, open: i64, latest: i64, shape: Shape, budget: &mut Budget) -> usize {
+        let kept = self.panes.partition_point(|pane| pane.index <= shape.pane_at(latest));
+        let dropped = self.panes.split_off(kept);
+        let count = dropped.len();
+        dropped.into_iter().for_each(|mut pane| pane.sketch.release(budget));
+        // The sum is that of a later window: it is made again from the panes.
+        self.rolling.clear(budget);
+        self.sum = Tally::new(self.sum.splits.len());
+        self.inside = 0;
+        self.summed_until = i64::MIN;
+        self.next = self.next.min(open);
+        self.last = self.last.map(|last| last.min(latest));
+        count
+    }
+
+    /// What is counted so far in `window`, which is not judged yet: events, and those that match or are good.
+    pub fn counted(&self, threshold: &Threshold, shape: Shape, window: i64) -> (u64, u64) {
+        let mut sum = Tally::new(self.sum.splits.len());
+        let first = self.panes.partition_point(|pane| pane.index < window);
+        let panes = self.panes.iter().skip(first).take_while(|pane| pane.index < window + shape.panes());
+        panes.for_each(|pane| sum.merge(&pane.tally));
+        let matched = match threshold.measure {
+            Measure::Percentile { .. } => verdict::good_values(threshold, &sum),
+            Measure::Percentage { .. } | Measure::Count { .. } => sum.matched,
+        };
+        (sum.total, matched)
     }
 
     /// Makes again what is not saved.

@@ -11,7 +11,7 @@ use super::compiled::{Agenda, Compiled, Job, Read};
 use super::event::{Event, Value};
 use super::intake::Intake;
 use super::pane::Pane;
-use super::shape::Shape;
+use super::shape::{Shape, Windows};
 use super::sketch::Sketch;
 use super::tally::Tally;
 use crate::plan::{Number, Threshold};
@@ -82,10 +82,12 @@ struct Reading {
 }
 
 /// Where a lane is in the windows of one shape.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Track {
     /// The first window that is open.
     pub open: i64,
+    /// Windows after it that are closed nevertheless: the clock was set back over them.
+    pub done: Vec<Windows>,
     /// Whether a window was closed: then the first window does not move any more.
     pub started: bool,
     /// The least time of an event that found a window open, in microseconds, until a window is closed.
@@ -94,6 +96,8 @@ pub(super) struct Track {
     pane: i64,
     start: i64,
     end: i64,
+    /// The earliest open window that contains the pane; None if all of them are closed.
+    window: Option<i64>,
 }
 
 /// What was counted for one threshold.
@@ -101,14 +105,22 @@ pub(super) struct Track {
 pub(super) struct Counts {
     pub intake: Intake,
     /// By the encoded key of the group; empty for a threshold of one group.
-    pub by_key: HashMap<Box<[u8]>, usize>,
+    by_key: HashMap<Arc<[u8]>, usize>,
+    /// The groups that were counted before the evaluator took them the last time: they are let in above the limit.
+    known: HashMap<Arc<[u8]>, usize>,
     /// The first is the only one for a threshold of one group.
     pub groups: Vec<Count>,
+    /// Panes of all groups.
+    panes: usize,
+    /// What their sketches take, in bytes.
+    pub bytes: usize,
 }
 
 /// What was counted for one group.
 #[derive(Debug)]
 pub(super) struct Count {
+    /// The encoded key.
+    pub key: Arc<[u8]>,
     /// The earliest window that an event found open.
     pub first: i64,
     /// The pane of the last event.
@@ -117,8 +129,8 @@ pub(super) struct Count {
 }
 
 impl Count {
-    fn new() -> Count {
-        Count { first: i64::MAX, current: None, others: BTreeMap::new() }
+    fn new(key: Arc<[u8]>) -> Count {
+        Count { key, first: i64::MAX, current: None, others: BTreeMap::new() }
     }
 
     /// Makes the pane of this index the current one; false if there is none.
@@ -135,44 +147,12 @@ impl Count {
         }
     }
 
-    /// Takes the panes before `end`, in order of index; the others stay.
-    fn take_before(&mut self, end: i64, shape: Shape) -> Vec<Pane> {
+    /// The panes, in order of index.
+    pub fn into_panes(mut self) -> Vec<Pane> {
         if let Some(current) = self.current.take() {
             self.others.insert(current.index, current);
         }
-        let later = self.others.split_off(&end);
-        let taken = std::mem::replace(&mut self.others, later).into_values().collect();
-        self.first = self.others.keys().next().map_or(i64::MAX, |pane| shape.first_window_with(*pane));
-        taken
-    }
-}
-
-impl Counts {
-    /// Takes what was counted in panes before `end`: for each group its key, the first window and the panes.
-    ///
-    /// In order of key: whom the limit of groups lets in must not hang on the order of a hash table.
-    pub fn take_before(&mut self, end: i64, shape: Shape, single: bool) -> Vec<(Box<[u8]>, i64, Vec<Pane>)> {
-        let mut taken = Vec::new();
-        if single {
-            for group in &mut self.groups {
-                let first = group.first;
-                taken.push((Box::default(), first, group.take_before(end, shape)));
-            }
-            return taken;
-        }
-        let mut groups: Vec<Option<Count>> = std::mem::take(&mut self.groups).into_iter().map(Some).collect();
-        for (key, at) in std::mem::take(&mut self.by_key) {
-            let Some(mut group) = groups[at].take() else { continue };
-            let first = group.first;
-            let panes = group.take_before(end, shape);
-            if !group.others.is_empty() {
-                self.by_key.insert(key.clone(), self.groups.len());
-                self.groups.push(group);
-            }
-            taken.push((key, first, panes));
-        }
-        taken.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
-        taken
+        self.others.into_values().collect()
     }
 }
 
@@ -184,10 +164,18 @@ enum Metric {
 }
 
 impl Lane {
-    /// An empty lane at the beginning of time.
-    pub(super) fn new(compiled: &Arc<Compiled>) -> Lane {
-        let track = Track { open: i64::MIN, started: false, least: i64::MAX, pane: 0, start: 0, end: 0 };
-        let limit = compiled.plan.limits.sketch_bytes / 2;
+    /// An empty lane at the beginning of time, whose sketches may take so many bytes.
+    pub(super) fn new(compiled: &Arc<Compiled>, limit: usize) -> Lane {
+        let track = Track {
+            open: i64::MIN,
+            done: Vec::new(),
+            started: false,
+            least: i64::MAX,
+            pane: 0,
+            start: 0,
+            end: 0,
+            window: None,
+        };
         Lane {
             counting: Counting {
                 tracks: vec![track; compiled.shapes.len()],
@@ -211,13 +199,13 @@ impl Lane {
         }
     }
 
-    /// Counts one event in each of its windows that is still open.
-    pub fn observe(&mut self, event: &Event<'_>) {
+    /// Counts one event in each of its windows that is still open; true if it was late for a threshold.
+    pub fn observe(&mut self, event: &Event<'_>) -> bool {
         let time = event.time.micros();
         self.note_time(time);
         self.reading.turn_to(&self.compiled, &event.service);
         let Reading { classifiers, last_agenda: Some(agenda), classes, numbers, .. } = &mut self.reading else {
-            return;
+            return false;
         };
         classes.clear();
         classes.extend(agenda.classes.iter().map(|(field, patterns)| {
@@ -226,6 +214,7 @@ impl Lane {
         }));
         numbers.clear();
         numbers.extend(agenda.numbers.iter().map(|field| read_number(&event.field(field))));
+        let mut late = false;
         for job in &agenda.jobs {
             if job.filtered && !self.compiled.plan.thresholds[job.threshold].accepts(event) {
                 self.counting.counts[job.threshold].intake.filtered += 1;
@@ -242,8 +231,9 @@ impl Lane {
                     Metric::Absent => Counted::Nothing,
                 },
             };
-            self.counting.count(&self.compiled, job, event, counted);
+            late |= self.counting.count(&self.compiled, job, event, counted);
         }
+        late
     }
 
     /// What was observed that no threshold reads.
@@ -257,7 +247,7 @@ impl Lane {
             return;
         }
         for (track, shape) in self.counting.tracks.iter_mut().zip(&self.compiled.shapes) {
-            if !track.started && time < track.least && shape.pane_at(time) >= track.open {
+            if !track.started && time < track.least && track.window_of(*shape, shape.pane_at(time)).is_some() {
                 track.least = time;
             }
         }
@@ -313,19 +303,30 @@ impl Reading {
 }
 
 impl Counting {
+    /// Takes what was counted for a threshold: a matter of a few moves, however many groups there are.
+    pub fn take(&mut self, threshold: usize) -> Counts {
+        let mut counts = std::mem::take(&mut self.counts[threshold]);
+        // What was known before goes along, to be dropped where no event waits for it.
+        self.counts[threshold].known = std::mem::take(&mut counts.by_key);
+        self.panes -= counts.panes;
+        self.budget.give_back(counts.bytes);
+        counts
+    }
+
+    /// True if the event was late.
     #[inline]
-    fn count(&mut self, compiled: &Compiled, job: &Job, event: &Event<'_>, counted: Counted) {
+    fn count(&mut self, compiled: &Compiled, job: &Job, event: &Event<'_>, counted: Counted) -> bool {
         let time = event.time.micros();
         let track = &mut self.tracks[job.shape];
         if !(track.start <= time && time < track.end) {
             track.turn_to(compiled.shapes[job.shape], time);
         }
-        let (pane, open) = (track.pane, track.open);
+        let pane = track.pane;
         let counts = &mut self.counts[job.threshold];
-        if pane < open {
-            counts.intake.note_late(compiled.shapes[job.shape], pane, open);
-            return;
-        }
+        let Some(window) = track.window else {
+            counts.intake.note_late(compiled.shapes[job.shape], pane, track.open);
+            return true;
+        };
         match counted {
             Counted::NoNumber => counts.intake.no_number += 1,
             Counted::Nothing => counts.intake.absent += 1,
@@ -333,18 +334,18 @@ impl Counting {
         }
         let at = if job.single {
             if matches!(counted, Counted::Nothing | Counted::NoNumber) {
-                return;
+                return false;
             }
             0
         } else {
             encode_key(&compiled.plan.thresholds[job.threshold], job, event, &mut self.key);
             if self.key.len() > compiled.plan.limits.group_bytes {
                 counts.intake.group_bytes += 1;
-                return;
+                return false;
             }
             match counts.find(&self.key, compiled.plan.limits.groups) {
                 Some(at) => at,
-                None => return,
+                None => return false,
             }
         };
         // Nearly always the pane of the last event.
@@ -352,10 +353,11 @@ impl Counting {
             && let Some(current) = &mut group.current
             && current.index == pane
         {
-            add(current, time, counted, &job.limits, &mut self.budget);
-            return;
+            counts.bytes = counts.bytes.wrapping_add(add(current, time, counted, &job.limits, &mut self.budget));
+            return false;
         }
-        self.count_elsewhere(compiled, job, at, (pane, open, time), counted);
+        self.count_elsewhere(compiled, job, at, (pane, window, time), counted);
+        false
     }
 
     /// Counts in another pane than that of the last event, perhaps a new one, perhaps of a new group.
@@ -365,12 +367,16 @@ impl Counting {
         compiled: &Compiled,
         job: &Job,
         at: usize,
-        (pane, open, time): (i64, i64, i64),
+        (pane, window, time): (i64, i64, i64),
         counted: Counted,
     ) {
         let counts = &mut self.counts[job.threshold];
         if at == counts.groups.len() {
-            counts.groups.push(Count::new());
+            let key: Arc<[u8]> = if job.single { Arc::default() } else { self.key.as_slice().into() };
+            if !job.single {
+                counts.by_key.insert(Arc::clone(&key), at);
+            }
+            counts.groups.push(Count::new(key));
         }
         let group = &mut counts.groups[at];
         if !group.turn_to(pane) {
@@ -379,41 +385,51 @@ impl Counting {
                 return;
             }
             self.panes += 1;
-            group.first = group.first.min(compiled.shapes[job.shape].first_window_with(pane).max(open));
+            counts.panes += 1;
+            group.first = group.first.min(window);
             let tally = Tally::new(job.limits.len());
             group.put(Pane { index: pane, last: time, tally, sketch: Sketch::default() });
         }
         if let Some(current) = &mut group.current {
-            add(current, time, counted, &job.limits, &mut self.budget);
+            counts.bytes = counts.bytes.wrapping_add(add(current, time, counted, &job.limits, &mut self.budget));
         }
     }
 }
 
+/// Returns how many bytes more the sketch takes.
 #[inline]
-fn add(pane: &mut Pane, time: i64, counted: Counted, limits: &[f64], budget: &mut Budget) {
+fn add(pane: &mut Pane, time: i64, counted: Counted, limits: &[f64], budget: &mut Budget) -> usize {
     pane.last = pane.last.max(time);
     match counted {
         Counted::Value(value) => {
             pane.tally.count_value(value, limits);
+            let before = budget.used;
             pane.sketch.record(value, budget);
+            // A sketch that is lost gives back what it had: less than nothing.
+            budget.used.wrapping_sub(before)
         }
-        Counted::Event(matches) => pane.tally.count_event(matches),
-        Counted::Nothing | Counted::NoNumber => {}
+        Counted::Event(matches) => {
+            pane.tally.count_event(matches);
+            0
+        }
+        Counted::Nothing | Counted::NoNumber => 0,
     }
 }
 
 impl Counts {
     /// Where the group of this key is or will be; None, and counted, above the limit of groups.
+    ///
+    /// The evaluator decides who is in. Here newcomers must not keep out those that are.
     fn find(&mut self, key: &[u8], most: usize) -> Option<usize> {
         if let Some(at) = self.by_key.get(key) {
             return Some(*at);
         }
-        if self.groups.len() >= most {
-            self.intake.groups += 1;
-            return None;
+        let groups = self.groups.len();
+        if groups < most || (groups < most.saturating_mul(2) && self.known.contains_key(key)) {
+            return Some(groups);
         }
-        self.by_key.insert(key.into(), self.groups.len());
-        Some(self.groups.len())
+        self.intake.groups += 1;
+        None
     }
 }
 
@@ -427,10 +443,33 @@ enum Counted {
 }
 
 impl Track {
+    /// Takes the evaluator's word for which windows are open.
+    pub fn align(&mut self, open: i64, done: &[Windows], started: bool) {
+        self.open = open;
+        self.started = started;
+        if self.done != done {
+            self.done = done.to_vec();
+        }
+        // The next event looks again.
+        (self.start, self.end) = (0, 0);
+    }
+
     fn turn_to(&mut self, shape: Shape, time: i64) {
         self.pane = shape.pane_at(time);
         self.start = shape.start(self.pane);
         self.end = self.start + shape.every;
+        self.window = self.window_of(shape, self.pane);
+    }
+
+    /// The earliest open window that contains the pane.
+    fn window_of(&self, shape: Shape, pane: i64) -> Option<i64> {
+        let mut window = shape.first_window_with(pane).max(self.open);
+        for done in &self.done {
+            if done.from <= window && window < done.to {
+                window = done.to;
+            }
+        }
+        (window <= pane).then_some(window)
     }
 }
 

@@ -4,7 +4,7 @@
 //! let mut lane = Lane::new(&compiled);                        // one for each thread that decodes
 //! let mut evaluator = Evaluator::new(&compiled, Watching::Whole);
 //! lane.observe(&event);                                       // counts; closes nothing
-//! evaluator.advance(reached, &mut [lane], &mut transitions);  // closes what ended by then
+//! evaluator.advance(reached, &mut [lane], &mut transitions);  // closes what ended by then: take, then close
 //! ```
 
 mod account;
@@ -17,6 +17,7 @@ mod event;
 mod expression;
 mod group;
 mod intake;
+mod jump;
 mod lane;
 mod pane;
 mod record;
@@ -29,6 +30,7 @@ mod tally;
 mod tiers;
 mod transition;
 mod verdict;
+mod view;
 mod watch;
 pub mod wording;
 
@@ -41,3 +43,4 @@ pub use lane::{Lane, Unread};
 pub use snapshot::{Dropped, SnapshotError};
 pub use transition::{Measured, Transition};
 pub use verdict::{Reason, Verdict};
+pub use view::View;

@@ -1,5 +1,7 @@
 //! The arithmetic of windows: `[k*every, k*every + interval)`, aligned to 1970.
 
+use serde::{Deserialize, Serialize};
+
 use crate::plan::Threshold;
 
 /// What decides when windows close. Thresholds of one shape close together.
@@ -11,6 +13,29 @@ pub struct Shape {
     pub every: i64,
     /// In microseconds.
     pub grace: i64,
+}
+
+/// Windows from one up to another, which is not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Windows {
+    pub from: i64,
+    pub to: i64,
+}
+
+impl Windows {
+    /// All windows from the first to the last of both.
+    pub fn hull(self, other: Windows) -> Windows {
+        Windows { from: self.from.min(other.from), to: self.to.max(other.to) }
+    }
+
+    /// What lies before and what lies after the others; either may be empty.
+    pub fn without(self, others: Option<Windows>) -> [Windows; 2] {
+        let others = others.unwrap_or(Windows { from: self.to, to: self.to });
+        [
+            Windows { from: self.from, to: self.to.min(others.from) },
+            Windows { from: self.from.max(others.to), to: self.to },
+        ]
+    }
 }
 
 impl Shape {

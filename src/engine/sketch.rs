@@ -92,10 +92,9 @@ impl Sketch {
         }
     }
 
-    /// Gives its memory back to `from` and takes it from `to`, or is lost.
-    pub fn move_budget(&mut self, from: &mut Budget, to: &mut Budget) {
-        from.give_back(self.bytes());
-        if !to.take(self.bytes()) {
+    /// Takes its memory from a budget that it was not taken from so far, or is lost.
+    pub fn take_budget(&mut self, budget: &mut Budget) {
+        if !budget.take(self.bytes()) {
             *self = Sketch::Lost;
         }
     }

@@ -15,7 +15,7 @@ use super::verdict::Verdict;
 use super::watch::Watch;
 use crate::plan::Threshold;
 
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// What a snapshot held that the plan has no place for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,12 +56,15 @@ struct Saved {
 impl Evaluator {
     /// Takes what the lanes have counted and writes everything down, but for the accounts of the summary.
     pub fn snapshot(&mut self, lanes: &mut [Lane]) -> Vec<u8> {
-        self.absorb_all(lanes);
+        self.take_all(&mut lanes.iter_mut().collect::<Vec<_>>());
+        self.absorb();
         let positions = self.compiled.shapes.iter().zip(&self.positions);
-        let positions = positions.map(|(shape, position)| ((shape.interval, shape.every, shape.grace), *position));
+        let positions =
+            positions.map(|(shape, position)| ((shape.interval, shape.every, shape.grace), position.clone()));
         let mut thresholds = Vec::new();
         for (threshold, subjects) in self.compiled.plan.thresholds.iter().zip(&self.subjects) {
-            let mut groups: Vec<_> = subjects.groups.iter().map(|(key, group)| (key.clone(), group.clone())).collect();
+            let mut groups: Vec<(Box<[u8]>, Group)> =
+                subjects.groups.iter().map(|(key, group)| (Box::from(&**key), group.clone())).collect();
             groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
             thresholds.push(Saved {
                 id: threshold.id.clone(),
@@ -71,7 +74,7 @@ impl Evaluator {
             });
         }
         let positions = positions.collect();
-        let state = State { watching: self.watching, watch: self.watch, positions, thresholds };
+        let state = State { watching: self.watching, watch: self.watch.clone(), positions, thresholds };
         let body = postcard::to_stdvec(&state).expect("the state is plain values in memory");
         [VERSION.to_le_bytes().as_slice(), &checksum(&body), &body].concat()
     }
@@ -120,12 +123,11 @@ impl Evaluator {
         self.subjects[at].intake = saved.intake;
         for (key, mut group) in saved.groups {
             for pane in group.panes_mut() {
-                let mut nothing = super::budget::Budget { limit: 0, used: pane.sketch.bytes() };
-                pane.sketch.move_budget(&mut nothing, &mut self.budget);
+                pane.sketch.take_budget(&mut self.budget);
                 self.panes += 1;
             }
             group.restore(&mut self.budget);
-            self.subjects[at].groups.insert(key, group);
+            self.subjects[at].groups.insert(key.into(), group);
         }
     }
 }

@@ -118,7 +118,9 @@ fn judged(text: &str, events: impl Iterator<Item = Event<'static>>) -> (Arc<Comp
     let compiled = Compiled::new(Arc::new(plan));
     let mut evaluator = Evaluator::new(&compiled, Watching::Whole);
     let mut lanes = [evaluator.lane()];
-    events.for_each(|event| lanes[0].observe(&event));
+    for event in events {
+        lanes[0].observe(&event);
+    }
     let end = Timestamp::from_micros(START + 599_000_000).expect("in range");
     evaluator.finish(end, end, &mut lanes, &mut Vec::new());
     (compiled, evaluator)

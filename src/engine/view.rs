@@ -1,0 +1,135 @@
+//! Where a threshold stands now, for people who ask.
+
+use serde_json::{Value as Json, json};
+
+use super::evaluator::Evaluator;
+use super::group::Group;
+use super::intake::Intake;
+use super::transition::{group_json, name_group};
+use super::verdict::{Reason, Verdict};
+use crate::plan::{Plan, Service, Timestamp};
+
+/// One threshold and some of its groups.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Index into [`Plan::thresholds`].
+    threshold: usize,
+    groups: usize,
+    violated: usize,
+    intake: Intake,
+    shown: Vec<Shown>,
+}
+
+/// One group.
+#[derive(Clone, Debug)]
+struct Shown {
+    group: Vec<(String, Option<String>)>,
+    status: Verdict,
+    since: Option<Timestamp>,
+    /// The last window that gave a verdict: which, why, its start and end.
+    last: Option<(Verdict, Reason, Timestamp, Timestamp)>,
+    /// The window that closes next: start, end, events, and those that match or are good.
+    open: Option<(Timestamp, Timestamp, u64, u64)>,
+}
+
+impl Evaluator {
+    /// Where a threshold stands; of its groups at most so many, those in violation first, then in order of key.
+    ///
+    /// What lanes hold is not in it: see [`Evaluator::take_all`]. `threshold` is an index into the plan.
+    pub fn view(&self, threshold: usize, most: usize) -> View {
+        let subjects = &self.subjects[threshold];
+        let mut order: Vec<_> = subjects.groups.iter().collect();
+        let rank = |group: &Group| group.standing.status == Verdict::Ok;
+        order.sort_unstable_by(|(a, x), (b, y)| (rank(x), a).cmp(&(rank(y), b)));
+        let (groups, violated) = self.groups(threshold);
+        let mut shown: Vec<Shown> =
+            order.iter().take(most).map(|(key, group)| self.show(threshold, key, Some(group))).collect();
+        if groups == 0 && most > 0 && self.compiled.plan.thresholds[threshold].has_one_group() {
+            shown.push(self.show(threshold, &[], None));
+        }
+        View { threshold, groups: groups.max(shown.len()), violated, intake: subjects.intake, shown }
+    }
+
+    fn show(&self, threshold: usize, key: &[u8], group: Option<&Group>) -> Shown {
+        let checked = &self.compiled.plan.thresholds[threshold];
+        let shape = self.compiled.shapes[self.compiled.shape_of[threshold]];
+        let position = &self.positions[self.compiled.shape_of[threshold]];
+        let next = group.map_or(position.open, |group| group.next);
+        let is_known = next != i64::MIN;
+        let edges = |window: i64| (Timestamp::clamped(shape.start(window)), Timestamp::clamped(shape.end(window)));
+        Shown {
+            group: name_group(checked, key),
+            status: group.map_or(Verdict::Ok, |group| group.standing.status),
+            since: group.and_then(|group| group.standing.since).map(Timestamp::clamped),
+            last: group.and_then(|group| group.judged).map(|(window, verdict, reason)| {
+                let (start, end) = edges(window);
+                (verdict, reason, start, end)
+            }),
+            open: is_known.then(|| {
+                let (start, end) = edges(next);
+                let (count, matched) = group.map_or((0, 0), |group| group.counted(checked, shape, next));
+                (start, end, count, matched)
+            }),
+        }
+    }
+}
+
+impl View {
+    /// One JSON object: `threshold path service kind`, how many `groups` there are and how many in `violation`, what
+    /// became of the events (`counted late left_out`), and `shown`: for each group `group status since last open`.
+    pub fn to_json(&self, plan: &Plan) -> Json {
+        let threshold = &plan.thresholds[self.threshold];
+        let (service, pattern) = match &threshold.service {
+            Service::Exactly(name) => (json!(name), Json::Null),
+            Service::Matching(pattern) => (Json::Null, json!(pattern.as_str())),
+        };
+        let shown: Vec<Json> = self.shown.iter().map(Shown::to_json).collect();
+        let intake = &self.intake;
+        json!({
+            "threshold": threshold.id,
+            "path": threshold.path,
+            "service": service,
+            "service_pattern": pattern,
+            "kind": threshold.measure.kind(),
+            "groups": self.groups,
+            "violated": self.violated,
+            "counted": intake.counted,
+            "late": intake.late,
+            "left_out": {
+                "where": intake.filtered,
+                "no_field": intake.absent,
+                "no_number": intake.no_number,
+                "groups": intake.groups,
+                "group_bytes": intake.group_bytes,
+                "open_windows": intake.windows,
+            },
+            "shown": shown,
+        })
+    }
+}
+
+impl Shown {
+    fn to_json(&self) -> Json {
+        let last = self.last.map(|(verdict, reason, start, end)| {
+            json!({
+                "verdict": verdict.name(),
+                "reason": reason.name(),
+                "window": {"start": start.to_string(), "end": end.to_string()},
+            })
+        });
+        let open = self.open.map(|(start, end, count, matched)| {
+            json!({
+                "window": {"start": start.to_string(), "end": end.to_string()},
+                "count": count,
+                "matched": matched,
+            })
+        });
+        json!({
+            "group": group_json(&self.group),
+            "status": self.status.name(),
+            "since": self.since.map(|since| since.to_string()),
+            "last": last,
+            "open": open,
+        })
+    }
+}
