@@ -82,6 +82,8 @@ struct Due {
 #[derive(Debug, Default)]
 pub(super) struct Subjects {
     pub groups: HashMap<Arc<[u8]>, Group>,
+    /// Groups in violation.
+    pub violated: usize,
     pub intake: Intake,
     pub account: Account,
 }
@@ -183,9 +185,14 @@ impl Evaluator {
         }
         self.take_until(|shape| shape.pane_at(last.micros()) + 1, &mut lanes.iter_mut().collect::<Vec<_>>());
         self.close(out);
+        self.end_accounts(watched_to);
+    }
+
+    /// Counts open violations as lasting until `end`. For the summary, when nothing more comes.
+    pub fn end_accounts(&mut self, end: Timestamp) {
         for subjects in &mut self.subjects {
             let open = subjects.groups.values().filter_map(|group| group.standing.since);
-            subjects.account.violated += open.map(|since| (watched_to.micros() - since).max(0)).sum::<i64>();
+            subjects.account.violated += open.map(|since| (end.micros() - since).max(0)).sum::<i64>();
         }
     }
 
@@ -212,8 +219,8 @@ impl Evaluator {
 
     /// How many groups of a threshold there are, and how many of them are in violation.
     pub fn groups(&self, threshold: usize) -> (usize, usize) {
-        let groups = &self.subjects[threshold].groups;
-        (groups.len(), groups.values().filter(|group| group.standing.status == Verdict::Violation).count())
+        let subjects = &self.subjects[threshold];
+        (subjects.groups.len(), subjects.violated)
     }
 
     /// Name and text of each field of the group of a threshold's worst window; empty if there is but one group.
@@ -307,13 +314,18 @@ impl Evaluator {
                 closely: subjects.groups.len() <= CLOSELY,
             };
             let late = subjects.intake.late;
+            let violated = &mut subjects.violated;
             subjects.groups.retain(|key, group| {
                 closing.key.clear();
                 closing.key.extend_from_slice(key);
                 let lives = group.close(due.target, &mut closing, &mut changes);
-                let named =
-                    changes.drain(..).map(|change| Transition::new(&compiled.plan, *threshold, key, &change, late));
-                out.extend(named);
+                for change in changes.drain(..) {
+                    match change.to {
+                        Verdict::Violation => *violated += 1,
+                        Verdict::Ok => *violated -= 1,
+                    }
+                    out.push(Transition::new(&compiled.plan, *threshold, key, &change, late));
+                }
                 lives
             });
         }

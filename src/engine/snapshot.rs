@@ -127,6 +127,7 @@ impl Evaluator {
                 self.panes += 1;
             }
             group.restore(&mut self.budget);
+            self.subjects[at].violated += usize::from(group.standing.status == Verdict::Violation);
             self.subjects[at].groups.insert(key.into(), group);
         }
     }

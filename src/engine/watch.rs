@@ -6,6 +6,8 @@ use super::shape::Shape;
 
 /// So many gaps are told apart; of more, those that are nearest to each other become one.
 const GAPS: usize = 1024;
+/// So many are remembered that no open window touches.
+const PASSED: usize = 64;
 
 /// The time that was watched: a stretch, in microseconds, perhaps without an end on either side, and gaps in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +51,10 @@ impl Watch {
         }
     }
 
-    /// Forgets gaps that no window from this time on touches.
+    /// Forgets gaps that no window from this time on touches, but for the latest: the clock may be set back to them.
     pub fn forget_before(&mut self, time: i64) {
         let passed = self.gaps.partition_point(|gap| gap.1 <= time);
-        self.gaps.drain(..passed);
+        self.gaps.drain(..passed.saturating_sub(PASSED));
     }
 
     /// How much of the window was unwatched, in microseconds, and for how many windows in a row (at most `most`,
@@ -131,12 +133,12 @@ mod tests {
         assert_eq!(watch.gaps, [(10, 30), (50, 70)]);
         watch.reopen_from(60);
         assert_eq!(watch.gaps, [(10, 30), (50, 60)]);
-        watch.forget_before(30);
-        assert_eq!(watch.gaps, [(50, 60)]);
         for i in 0..3000 {
             watch.add_gap(1000 * i, 1000 * i + 1 + i % 7);
         }
         assert_eq!(watch.gaps.len(), GAPS);
         assert!(watch.gaps.windows(2).all(|pair| pair[0].1 < pair[1].0));
+        watch.forget_before(2_999_000);
+        assert_eq!((watch.gaps.len(), watch.gaps.last()), (PASSED + 1, Some(&(2_999_000, 2_999_004))));
     }
 }
