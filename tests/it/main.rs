@@ -1,5 +1,6 @@
 mod check;
 mod check_files;
+mod daemon;
 mod edn_forms;
 mod edn_laws;
 mod edn_oracles;
