@@ -10,6 +10,7 @@ mod engine_limits;
 mod engine_verdict;
 mod laws;
 mod model;
+mod peers;
 mod replay_command;
 mod replay_model;
 mod source;
