@@ -2,7 +2,12 @@
 //!
 //! The same seed and length give the same bytes everywhere.
 
+#[path = "random.rs"]
+mod random;
+
 use std::io::Write;
+
+use random::Random;
 
 /// The seed of all published measurements.
 pub const SEED: u64 = 20_231_114;
@@ -77,7 +82,7 @@ fn combined(request: &Request, out: &mut Vec<u8>) {
 
 fn write_lines(seed: u64, bytes: usize, mut write: impl FnMut(&Request, &mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes + 1024);
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut at = 1_700_000_000_000;
     while out.len() < bytes {
         // 4 ms on average; two weeks are left of November.
@@ -102,28 +107,4 @@ fn write_lines(seed: u64, bytes: usize, mut write: impl FnMut(&Request, &mut Vec
         write(&request, &mut out);
     }
     out
-}
-
-/// SplitMix64 (S. Vigna).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Between 0 and 1, neither of them.
-    fn unit(&mut self) -> f64 {
-        ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
-    }
-
-    /// Of mean 0 and standard deviation 1 (Box and Muller).
-    fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * self.unit().ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.unit()).cos()
-    }
 }

@@ -1,5 +1,6 @@
 mod check;
 mod check_files;
+mod daemon;
 mod edn_forms;
 mod edn_laws;
 mod edn_oracles;
@@ -10,6 +11,7 @@ mod engine_limits;
 mod engine_verdict;
 mod laws;
 mod model;
+mod peers;
 mod replay_command;
 mod replay_model;
 mod source;

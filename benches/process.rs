@@ -1,0 +1,131 @@
+//! The daemon as a process: started, measured from outside, stopped. Linux only, since it is read from /proc.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Of the clock that /proc counts CPU time in: the same on all architectures of Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+/// A daemon that does not listen by then is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Daemon {
+    pub tcp: SocketAddr,
+    /// When each transition was printed.
+    pub printed: Arc<Mutex<Vec<Instant>>>,
+    child: Child,
+}
+
+impl Daemon {
+    /// Starts it with these thresholds and waits until it listens.
+    pub fn start(folder: &Folder, thresholds: &str) -> Daemon {
+        let mut child = spawn(folder, thresholds, "127.0.0.1:0", Stdio::piped());
+        let printed = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&printed);
+        let out = BufReader::new(child.stdout.take().expect("a pipe"));
+        thread::spawn(move || {
+            for _ in out.lines() {
+                noted.lock().expect("nobody panics with it").push(Instant::now());
+            }
+        });
+        let mut err = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut log = String::new();
+        let tcp = loop {
+            let mut line = String::new();
+            assert!(err.read_line(&mut line).is_ok_and(|read| read > 0), "it did not start:\n{log}");
+            if let Some(address) = line.trim_end().split("listening on tcp ").nth(1) {
+                break address.parse().expect("an address");
+            }
+            log += &line;
+        };
+        thread::spawn(move || {
+            err.lines().map_while(Result::ok).for_each(|line| {
+                if line.contains("WARN") || line.contains("ERROR") {
+                    eprintln!("    {line}");
+                }
+            });
+        });
+        Daemon { tcp, printed, child }
+    }
+
+    /// CPU seconds so far, its own and the system's for it.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        // Behind the name in brackets, which may hold blanks: state is field 3, utime 14, stime 15.
+        let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
+        let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<f64>().expect("a number"));
+        ticks.sum::<f64>() / TICKS_PER_SECOND
+    }
+
+    /// The peak of resident memory so far, in MiB.
+    pub fn peak_mib(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+        line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1024.0
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// From the start of the process to a connection that it takes.
+pub fn start_to_port(folder: &Folder, thresholds: &str) -> Duration {
+    let free = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
+    let begin = Instant::now();
+    let mut child = spawn(folder, thresholds, &free.to_string(), Stdio::null());
+    while TcpStream::connect(free).is_err() {
+        assert!(begin.elapsed() < PATIENCE && child.try_wait().expect("a child of ours").is_none(), "it did not start");
+        thread::sleep(Duration::from_micros(50));
+    }
+    let took = begin.elapsed();
+    let _ = child.kill();
+    let _ = child.wait();
+    took
+}
+
+fn spawn(folder: &Folder, thresholds: &str, tcp: &str, out: Stdio) -> Child {
+    folder.put("thresholds.edn", thresholds.as_bytes());
+    let err = if tcp.ends_with(":0") { Stdio::piped() } else { Stdio::null() };
+    let mut command = Command::new(binary());
+    command.args(["run", "-c", "thresholds.edn", "--no-state", "--udp", "none", "--http", "none", "--tcp", tcp]);
+    command.current_dir(&folder.0).stdin(Stdio::null()).stdout(out).stderr(err);
+    command.spawn().expect("the program starts")
+}
+
+/// HIGHWATER_BIN measures another binary, such as `target/dist/highwater`.
+fn binary() -> PathBuf {
+    match std::env::var_os("HIGHWATER_BIN") {
+        Some(path) => fs::canonicalize(path).expect("HIGHWATER_BIN is a program"),
+        None => PathBuf::from(env!("CARGO_BIN_EXE_highwater")),
+    }
+}
+
+/// A folder that is there until it is dropped.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Folder {
+        let path = std::env::temp_dir().join(format!("highwater-bench-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("the temporary folder can be written");
+        Folder(path)
+    }
+
+    fn put(&self, name: &str, bytes: &[u8]) {
+        fs::write(Path::new(&self.0).join(name), bytes).expect("the temporary folder can be written");
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
