@@ -111,7 +111,7 @@ fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     let inputs = open(args, &plan, format, err)?;
     if !plan.grace_is_set && inputs.kinds().any(|(_, kind)| kind.is_some_and(Kind::starts_at_request)) {
         // Such a line is written when the request ends, so it is as late as the request was long.
-        for threshold in &mut plan.thresholds {
+        for threshold in plan.thresholds.iter_mut().filter(|threshold| !threshold.grace_is_own) {
             threshold.grace = threshold.grace.max(2 * threshold.interval.micros());
         }
     }

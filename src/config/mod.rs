@@ -2,6 +2,7 @@
 //!
 //! Nothing here sees an event. The files are read in [`load`]; all else is pure.
 
+mod address;
 mod bounds;
 mod catalogue;
 mod context;
@@ -11,10 +12,12 @@ mod expression;
 mod files;
 mod habits;
 mod language;
+mod listener;
 mod options;
 mod paths;
 mod pattern;
 mod root;
+mod server;
 mod suggest;
 mod threshold;
 mod time;
@@ -29,6 +32,7 @@ use crate::edn::{self, Diagnostic, Form, Kind, Severity, Sources, Span};
 use crate::plan::Plan;
 use context::Context;
 
+pub use address::address;
 pub use environment::{Environment, Process};
 
 /// What a configuration says, and what is to be said about it.

@@ -16,6 +16,8 @@ pub(super) struct Options {
     pub few: Option<(Thin, Span)>,
     pub violate_after: Option<u32>,
     pub forget: Option<(Interval, Length)>,
+    /// In microseconds, not below zero.
+    pub grace: Option<i64>,
     pub interval: Option<(Interval, Length)>,
     pub labels: Vec<(String, String)>,
     pub max_gap: Option<Length>,
@@ -54,13 +56,14 @@ pub(super) struct Entry {
 }
 
 /// Alphabetical.
-pub(super) const OPTIONS: [Entry; 20] = [
+pub(super) const OPTIONS: [Entry; 21] = [
     Entry { name: "by", of: Of::All, read: by },
     Entry { name: "description", of: Of::All, read: description },
     Entry { name: "every", of: Of::All, read: every },
     Entry { name: "few", of: Of::All, read: few },
     Entry { name: "for", of: Of::All, read: for_windows },
     Entry { name: "forget", of: Of::All, read: forget },
+    Entry { name: "grace", of: Of::All, read: grace },
     Entry { name: "interval", of: Of::All, read: interval },
     Entry { name: "labels", of: Of::All, read: labels },
     Entry { name: "max-gap", of: Of::All, read: max_gap },
@@ -78,7 +81,7 @@ pub(super) const OPTIONS: [Entry; 20] = [
 ];
 
 /// What other systems, and people in a hurry, call these keys.
-pub(super) const OTHER_WORDS: [(&str, &str); 54] = [
+pub(super) const OTHER_WORDS: [(&str, &str); 56] = [
     ("=<", "<="),
     ("≤", "<="),
     ("⩽", "<="),
@@ -133,6 +136,8 @@ pub(super) const OTHER_WORDS: [(&str, &str); 54] = [
     ("missing", "no-data"),
     ("nodata", "no-data"),
     ("ttl", "forget"),
+    ("lateness", "grace"),
+    ("allowed-lateness", "grace"),
 ];
 
 /// Keys that other systems have and that have no counterpart of one word: the key that they stand for, if any, and
@@ -228,6 +233,11 @@ fn for_windows(options: &mut Options, form: &Form, context: &mut Context) {
 
 fn forget(options: &mut Options, form: &Form, context: &mut Context) {
     options.forget = time::positive(form, "`:forget`", SUSPICIOUS_SECONDS, context);
+}
+
+fn grace(options: &mut Options, form: &Form, context: &mut Context) {
+    let grace = time::length(form, "`:grace`", time::SUSPICIOUS_GRACE, context);
+    options.grace = grace.map(|length| length.micros);
 }
 
 fn interval(options: &mut Options, form: &Form, context: &mut Context) {

@@ -2,9 +2,12 @@
 
 use super::context::Context;
 use super::values;
-use super::{catalogue, paths, time};
+use super::{catalogue, paths, server, time};
 use crate::edn::{Form, Kind, Span};
-use crate::plan::{Limits, Plan, Server, Threshold};
+use crate::plan::{Limits, Plan, Threshold};
+
+/// What the daemon listens on. Its parts may stand in several files.
+const SERVER: &str = "server";
 
 /// Keys that hold thresholds. They are read last: what is set for all of them may stand in another file.
 const THRESHOLDS: [(&str, ReadThresholds); 2] =
@@ -15,13 +18,21 @@ const SETTINGS: [(&str, ReadSetting); 4] =
     [("grace", grace), ("instance", instance), ("limits", limits), ("max-skew", max_skew)];
 
 /// Keys that this version does not know what to do with.
-const LATER: [&str; 8] = ["notifiers", "objectives", "pipelines", "routes", "server", "sources", "state", "streams"];
+const LATER: [&str; 7] = ["notifiers", "objectives", "pipelines", "routes", "sources", "state", "streams"];
 
-const OTHER_WORDS: [(&str, &str); 7] = [
+const OTHER_WORDS: [(&str, &str); 15] = [
     ("allowed-lateness", "grace"),
     ("histogram", "histograms"),
     ("lateness", "grace"),
+    ("http", "server"),
     ("limit", "limits"),
+    ("listen", "server"),
+    ("listeners", "server"),
+    ("port", "server"),
+    ("riemann", "server"),
+    ("tcp", "server"),
+    ("tls", "server"),
+    ("udp", "server"),
     ("percentile", "percentiles"),
     ("quantiles", "percentiles"),
     ("skew", "max-skew"),
@@ -32,21 +43,28 @@ const SUBJECTS: [&str; 10] =
     ["alert", "alerts", "checks", "groups", "metrics", "rules", "service", "services", "slos", "thresholds"];
 
 /// The keys of `:limits`, each with the most that it can be.
-const LIMITS: [(&str, u64, PlaceOfLimit); 6] = [
+const LIMITS: [(&str, u64, PlaceOfLimit); 9] = [
     ("attributes", 100_000, |limits| &mut limits.attributes),
+    ("event-bytes", 1 << 30, |limits| &mut limits.event_bytes),
+    ("frame-bytes", 1 << 30, |limits| &mut limits.frame_bytes),
     ("groups", 100_000_000, |limits| &mut limits.groups),
     ("line-bytes", 1 << 30, |limits| &mut limits.line_bytes),
     ("group-bytes", 1 << 20, |limits| &mut limits.group_bytes),
     ("open-windows", 1_000_000_000, |limits| &mut limits.open_windows),
+    ("receive-bytes", 1 << 40, |limits| &mut limits.receive_bytes),
     ("sketch-bytes", 1 << 40, |limits| &mut limits.sketch_bytes),
 ];
-
-/// From so many seconds on, a grace that is a multiple of a thousand looks like milliseconds.
-const SUSPICIOUS: i64 = 1_000;
 
 type ReadThresholds = fn(&Form, i64, &mut Context, &mut Vec<Threshold>);
 type ReadSetting = fn(&mut Settings, &Form, Span, &mut Context);
 type PlaceOfLimit = fn(&mut Limits) -> &mut usize;
+
+/// What is read when all files have been gone through.
+#[derive(Default)]
+struct Forms<'f> {
+    thresholds: Vec<(ReadThresholds, &'f Form)>,
+    server: Vec<&'f Form>,
+}
 
 /// What is set once for the whole installation, and where.
 #[derive(Default)]
@@ -61,16 +79,18 @@ struct Settings {
 /// Checks the forms of all files. The plan is complete only if nothing was reported as an error.
 pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
     let mut settings = Settings::default();
-    let mut subjects: Vec<(ReadThresholds, &Form)> = Vec::new();
-    for (index, forms) in (0..).zip(files) {
-        for (key, value) in root(forms, index, context) {
-            entry(key, value, &mut settings, &mut subjects, context);
+    let mut forms = Forms::default();
+    for (index, file) in (0..).zip(files) {
+        for (key, value) in root(file, index, context) {
+            entry(key, value, &mut settings, &mut forms, context);
         }
     }
     let grace = settings.grace.unwrap_or(Plan::GRACE);
+    let server = server::read(&forms.server, context);
+    let usual = server.grace(grace);
     let mut thresholds = Vec::new();
-    for (read, form) in &subjects {
-        read(form, grace, context, &mut thresholds);
+    for (read, form) in &forms.thresholds {
+        read(form, usual, context, &mut thresholds);
     }
     thresholds.sort_by(|a, b| (&a.id, a.span.file, a.span.start).cmp(&(&b.id, b.span.file, b.span.start)));
     for pair in thresholds.windows(2) {
@@ -90,7 +110,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
         max_skew: settings.max_skew.unwrap_or(Plan::MAX_SKEW),
         instance: settings.instance.unwrap_or_else(|| "default".to_string()),
         limits: settings.limits,
-        server: Server::default(),
+        server,
     }
 }
 
@@ -122,20 +142,16 @@ fn root<'f>(forms: &'f [Form], file: u32, context: &mut Context) -> &'f [(Form, 
     }
 }
 
-fn entry<'f>(
-    key: &'f Form,
-    value: &'f Form,
-    settings: &mut Settings,
-    subjects: &mut Vec<(ReadThresholds, &'f Form)>,
-    context: &mut Context,
-) {
+fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mut Forms<'f>, context: &mut Context) {
     let name = match &key.kind {
         Kind::Broken => return,
         Kind::Keyword(name) => name.as_ref(),
         _ => return context.report(catalogue::key_is_no_keyword(key, "the configuration")),
     };
     if let Some((_, read)) = THRESHOLDS.iter().find(|(known, _)| *known == name) {
-        subjects.push((*read, value));
+        forms.thresholds.push((*read, value));
+    } else if name == SERVER {
+        forms.server.push(value);
     } else if let Some((known, read)) = SETTINGS.iter().find(|(known, _)| *known == name) {
         // `:limits` are told apart by their own keys.
         if *known == "limits" || once(known, key.span, settings, context) {
@@ -149,7 +165,7 @@ fn entry<'f>(
             return context.report(catalogue::unknown_key(key, "the configuration", None).help(help));
         }
         let known = SETTINGS.iter().map(|(name, _)| *name).chain(THRESHOLDS.iter().map(|(name, _)| *name));
-        let meant = context.nearest(name, known.chain(LATER), &OTHER_WORDS);
+        let meant = context.nearest(name, known.chain([SERVER]).chain(LATER), &OTHER_WORDS);
         context.report(catalogue::unknown_key(key, "the configuration", meant));
     }
 }
@@ -171,11 +187,11 @@ fn once(name: &'static str, span: Span, settings: &mut Settings, context: &mut C
 }
 
 fn grace(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
-    settings.grace = time::length(form, "`:grace`", SUSPICIOUS, context).map(|length| length.micros);
+    settings.grace = time::length(form, "`:grace`", time::SUSPICIOUS_GRACE, context).map(|length| length.micros);
 }
 
 fn max_skew(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
-    settings.max_skew = time::length(form, "`:max-skew`", SUSPICIOUS, context).map(|length| length.micros);
+    settings.max_skew = time::length(form, "`:max-skew`", time::SUSPICIOUS_GRACE, context).map(|length| length.micros);
 }
 
 fn instance(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {

@@ -51,6 +51,7 @@ fn read_check(form: &Form, path: &Path, grace: i64, context: &mut Context) -> Op
         bounds::check(&limits, domain, context);
         direction::check(&limits, path, &options, context);
     }
+    let grace = options.grace.unwrap_or(grace);
     let policy = policy(&options, path, grace, context);
     let bounds = Comparator::ALL.iter().filter(|comparator| keys.names.contains(&comparator.symbol())).count();
     if limits.is_empty() || limits.len() < bounds || (keys.names.contains(&"where") && options.filter.is_none()) {
@@ -226,6 +227,7 @@ fn threshold(
         interval,
         every: options.every.map_or(interval, |(every, _)| every),
         grace,
+        grace_is_own: options.grace.is_some(),
         group_by: options.by,
         filter: options.filter,
         policy,

@@ -15,6 +15,9 @@ pub(super) struct Length {
     pub secret: bool,
 }
 
+/// From so many seconds on, a grace that is a multiple of a thousand looks like milliseconds.
+pub(super) const SUSPICIOUS_GRACE: i64 = 1_000;
+
 const EXPECTED: &str = "seconds or a `#duration`";
 
 /// Days of so many seconds look like days, other multiples of a thousand like milliseconds.

@@ -12,7 +12,7 @@ pub use bound::{Bound, Comparator};
 pub use expression::{Expression, Field, Operation};
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
-pub use server::{EventTime, Listener, Secret, Server, TlsListener};
+pub use server::{EventTime, Exposed, Listener, Secret, Server, TlsListener};
 pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold, json_number};
 pub use time::{Interval, Timestamp};
 
@@ -21,7 +21,7 @@ pub use time::{Interval, Timestamp};
 pub struct Plan {
     /// In order of id; ids are unique.
     pub thresholds: Vec<Threshold>,
-    /// Allowed lateness as configured, in microseconds; never negative.
+    /// Allowed lateness as configured for all, in microseconds; never negative. What counts is that of a threshold.
     pub grace: i64,
     /// Whether the configuration names `:grace`: then no source's own default applies.
     pub grace_is_set: bool,

@@ -19,6 +19,8 @@ pub struct Threshold {
     pub every: Interval,
     /// Allowed lateness in microseconds; never negative.
     pub grace: i64,
+    /// Whether the check itself says `:grace`: then no default, of a source or of a format, takes its place.
+    pub grace_is_own: bool,
     pub group_by: Vec<Field>,
     pub filter: Option<Expression>,
     pub policy: Policy,

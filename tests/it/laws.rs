@@ -52,7 +52,7 @@ fn checks() -> impl Strategy<Value = String> {
         option(":by [:host]"),
         prop::sample::select(vec!["", ":for 2", ":recover 3", ":for 3 :recover 2"]),
         prop::sample::select(vec!["", ":min-count 2", ":min-count 3 :few :violation", ":min-count 2 :few :ok"]),
-        prop::sample::select(vec!["", ":no-data :violation", ":no-data :ok", ":max-gap 3"]),
+        prop::sample::select(vec!["", ":no-data :violation", ":no-data :ok", ":max-gap 3", ":grace 12"]),
         option(":forget 120"),
         option(":where (not= host \"h1\")"),
     );

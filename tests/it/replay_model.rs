@@ -79,7 +79,8 @@ fn random_histories_reach_every_rule() {
 #[test]
 fn arrival_order_inside_the_grace_changes_nothing_in_the_model() {
     let result = runner(40).run(&(case(), any::<bool>()), |(case, whole)| {
-        let grace = case.config.grace.as_ref().map_or(5_000_000, model::Decimal::micros);
+        let graces = case.config.thresholds.iter().map(|threshold| case.config.grace_of(threshold));
+        let grace = graces.min().expect("a case has a threshold");
         let mut events: Vec<Event> = Vec::new();
         for event in case.events {
             if events.iter().all(|earlier| earlier.time - grace <= event.time) {

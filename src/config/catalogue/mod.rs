@@ -7,6 +7,7 @@ mod checks;
 mod expressions;
 mod lints;
 mod patterns;
+mod server;
 mod structure;
 mod values;
 
@@ -14,6 +15,7 @@ pub(super) use checks::*;
 pub(super) use expressions::*;
 pub(super) use lints::*;
 pub(super) use patterns::*;
+pub(super) use server::*;
 pub(super) use structure::*;
 pub(super) use values::*;
 

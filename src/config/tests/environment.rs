@@ -20,7 +20,7 @@ impl Environment for Fixed {
     }
 }
 
-fn with(environment: &[(&'static str, &'static str)], text: &str, unset: Unset) -> Loaded {
+pub(super) fn with(environment: &[(&'static str, &'static str)], text: &str, unset: Unset) -> Loaded {
     let mut sources = Sources::default();
     sources.add("thresholds.edn".to_string(), text.to_string());
     check(sources, Vec::new(), &Fixed(environment.iter().copied().collect()), unset)

@@ -4,6 +4,7 @@ mod environment;
 mod expressions;
 mod options;
 mod patterns;
+mod server;
 
 use super::environment::Nothing;
 use super::{Loaded, Unset, check, from_text};
@@ -139,6 +140,7 @@ fn a_code_is_used_once() {
         include_str!("../catalogue/expressions.rs"),
         include_str!("../catalogue/lints.rs"),
         include_str!("../catalogue/patterns.rs"),
+        include_str!("../catalogue/server.rs"),
         include_str!("../catalogue/structure.rs"),
         include_str!("../catalogue/values.rs"),
     ]

@@ -34,7 +34,8 @@ pub fn case() -> impl Strategy<Value = Case> {
             thresholds.push(threshold);
         }
         let config = Config { grace: grace.map(Decimal::from_micros), thresholds };
-        Case { config, events: history(unit, grace.unwrap_or(5_000_000), offset, steps) }
+        let graces: Vec<Micros> = config.thresholds.iter().map(|threshold| config.grace_of(threshold)).collect();
+        Case { events: history(unit, &graces, offset, steps), config }
     })
 }
 
@@ -57,6 +58,8 @@ struct Draft {
     forget: Option<i64>,
     /// In twelfths of the interval.
     max_gap: Option<i64>,
+    /// In halves of a unit.
+    grace: Option<i64>,
 }
 
 const METRICS: [&str; 8] = ["-5", "0", "0.1", "99.5", "100", "100.05", "9007199254740992", "9007199254740993"];
@@ -79,7 +82,8 @@ fn draft() -> impl Strategy<Value = Draft> {
     let which = (prop_oneof![3 => Just(vec![]), 4 => select(fields)], option::weighted(0.25, filter()));
     let rows = (option::weighted(0.3, 1usize..4), option::weighted(0.3, 1usize..4));
     let policy = (option::weighted(0.4, 1usize..6), thin(), thin());
-    let gaps = (option::of(2i64..8), option::weighted(0.4, 0i64..12));
+    let grace = option::weighted(0.25, select(vec![0, 1, 2, 4, 6, 14, 40]));
+    let gaps = (option::of(2i64..8), option::weighted(0.4, 0i64..12), grace);
     (what, which, rows, policy, gaps).prop_map(|(what, which, rows, policy, gaps)| {
         let (service, (measure, bounds), units, parts, named) = what;
         let is_count = matches!(measure, Measure::Count { .. });
@@ -100,6 +104,7 @@ fn draft() -> impl Strategy<Value = Draft> {
             min_count,
             forget: gaps.0,
             max_gap: gaps.1,
+            grace: gaps.2,
         }
     })
 }
@@ -124,6 +129,7 @@ impl Draft {
             no_data: self.no_data,
             forget: self.forget.map(|intervals| Decimal::from_micros(intervals * interval)),
             max_gap: self.max_gap.map(|twelfths| Decimal::from_micros(twelfths * interval / 12)),
+            grace: self.grace.map(|halves| Decimal::from_micros(halves * unit / 2)),
         }
     }
 }
@@ -209,6 +215,8 @@ fn filter() -> impl Strategy<Value = Where> {
 struct Step {
     pause: Pause,
     back: Back,
+    /// By the grace of which threshold.
+    of: usize,
     /// The event comes so many times, each a little later and with a metric of its own.
     times: usize,
     stamp: Stamp,
@@ -252,9 +260,10 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let times = prop_oneof![30 => Just(1usize), 1 => 2usize..25, 1 => 60usize..150];
     let stamp = select(vec![Stamp::Seconds, Stamp::Seconds, Stamp::Finer, Stamp::Rfc3339]);
-    (pause, back, times, stamp, fields()).prop_map(|(pause, back, times, stamp, fields)| Step {
+    (pause, back, 0usize..4, times, stamp, fields()).prop_map(|(pause, back, of, times, stamp, fields)| Step {
         pause,
         back,
+        of,
         times,
         stamp,
         fields,
@@ -328,7 +337,7 @@ fn fields() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
         })
 }
 
-fn history(unit: Micros, grace: Micros, offset: i64, steps: Vec<Step>) -> Vec<Event> {
+fn history(unit: Micros, graces: &[Micros], offset: i64, steps: Vec<Step>) -> Vec<Event> {
     let mut events = Vec::new();
     let mut now = 1_700_000_000_000_000 + offset * unit;
     for step in steps {
@@ -337,6 +346,7 @@ fn history(unit: Micros, grace: Micros, offset: i64, steps: Vec<Step>) -> Vec<Ev
             Pause::Edge => unit - now.rem_euclid(unit),
             Pause::Units(units) => units * unit,
         };
+        let grace = graces[step.of % graces.len()];
         let time = now
             - match step.back {
                 Back::None => 0,

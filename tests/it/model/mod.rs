@@ -40,6 +40,8 @@ pub struct Threshold {
     pub no_data: Option<Thin>,
     pub forget: Option<Decimal>,
     pub max_gap: Option<Decimal>,
+    /// Its own allowed lateness, instead of that of the configuration.
+    pub grace: Option<Decimal>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,9 +122,9 @@ pub struct Tally {
 
 /// The transitions of `events`, which are in order of arrival, as `replay` or (`whole`) `replay --whole` says them.
 pub fn transitions<'c>(config: &'c Config, events: &[Event], whole: bool) -> Vec<Transition<'c>> {
-    let history = History::new(config.grace(), events, whole);
     let mut out = Vec::new();
     for threshold in &config.thresholds {
+        let history = History::new(config.grace_of(threshold), events, whole);
         for group in threshold.groups(events) {
             judge_group(threshold, &group, &history, &mut out);
         }
@@ -277,8 +279,8 @@ impl<'h> History<'h> {
 }
 
 impl Config {
-    fn grace(&self) -> Micros {
-        self.grace.as_ref().map_or(5_000_000, Decimal::micros)
+    pub fn grace_of(&self, threshold: &Threshold) -> Micros {
+        threshold.grace.as_ref().or(self.grace.as_ref()).map_or(5_000_000, Decimal::micros)
     }
 }
 

@@ -28,6 +28,7 @@ fn bounded(measure: Measure, comparator: &'static str, limit: &str, interval: &s
         no_data: None,
         forget: None,
         max_gap: None,
+        grace: None,
     }
 }
 

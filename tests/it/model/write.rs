@@ -104,6 +104,7 @@ fn check(threshold: &Threshold) -> String {
     option("no-data", threshold.no_data.as_ref().map(thin));
     option("forget", threshold.forget.as_ref().map(seconds));
     option("max-gap", threshold.max_gap.as_ref().map(seconds));
+    option("grace", threshold.grace.as_ref().map(seconds));
     format!("{{{}}}", options.join(" "))
 }
 

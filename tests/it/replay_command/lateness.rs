@@ -89,20 +89,24 @@ fn a_format_stamped_at_the_start_has_a_grace_of_two_intervals_unless_one_is_set(
     // A download that began at 22:00:15 was logged when it had failed at 22:01:30.
     let steady = |from: i64, to: i64| (from..to).map(|second| line(second, 200)).collect::<String>();
     let log = steady(0, 90) + &line(15, 500) + &steady(90, 240);
-    let thresholds = |grace: &str| {
-        format!(
-            r#"{{{grace} :histograms {{"http" {{:status-code {{"^5" {{:<= 0 :interval 60 :type :percentage}}}}}}}}}}"#
-        )
+    let check = |grace: &str, own: &str| {
+        let check = format!("{{:<= 0 :interval 60 :type :percentage{own}}}");
+        format!(r#"{{{grace} :histograms {{"http" {{:status-code {{"^5" {check}}}}}}}}}"#)
     };
+    let thresholds = |grace: &str| check(grace, "");
     let folder = Folder::with(&[
         ("own.edn", thresholds("").as_bytes()),
         ("set.edn", thresholds(":grace 5").as_bytes()),
+        ("check.edn", check("", " :grace 5").as_bytes()),
+        ("both.edn", check(":grace 5", " :grace 120").as_bytes()),
         ("access.log", log.as_bytes()),
     ]);
     for (arguments, transitions, late) in [
         ("-c own.edn", &["22:01:00 violation", "22:02:00 ok"][..], false),
         ("-c own.edn --log-format combined", &["22:01:00 violation", "22:02:00 ok"][..], false),
         ("-c set.edn", &[][..], true),
+        ("-c check.edn", &[][..], true),
+        ("-c both.edn", &["22:01:00 violation", "22:02:00 ok"][..], false),
         ("-c set.edn --log-format combined", &[][..], true),
     ] {
         let ran = folder.run(&format!("replay {arguments} access.log"));
