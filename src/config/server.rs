@@ -281,8 +281,9 @@ fn token(server: &mut Server, form: &Form, context: &mut Context) {
     };
     let Some(text) = values::text(form, "`:token`", Appears::Nowhere, context) else { return };
     let is_sign = |c: char| c.is_ascii_graphic();
-    if !TOKEN.contains(&text.text.chars().count()) {
-        return context.report(catalogue::token_of_other_length(text.span, *TOKEN.start(), *TOKEN.end()));
+    let (least, most, length) = (*TOKEN.start(), *TOKEN.end(), text.text.chars().count());
+    if length < least || most < length {
+        return context.report(catalogue::token_of_other_length(text.span, length < least, least, most));
     }
     if !text.text.chars().all(is_sign) {
         return context.report(catalogue::token_for_no_header(text.span));

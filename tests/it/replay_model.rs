@@ -51,7 +51,7 @@ fn replay_says_what_the_model_says() {
 fn random_histories_reach_every_rule() {
     let reached = RefCell::new(BTreeMap::<String, usize>::new());
     let count = |what: String| *reached.borrow_mut().entry(what).or_default() += 1;
-    let result = runner(150).run(&(case(), any::<bool>()), |(case, whole)| {
+    let result = runner(400).run(&(case(), any::<bool>()), |(case, whole)| {
         for transition in model::transitions(&case.config, &case.events, whole) {
             let kind = match transition.threshold.measure {
                 Measure::Percentile { .. } => "percentile",

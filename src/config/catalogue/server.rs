@@ -99,8 +99,9 @@ pub fn no_path(span: Span, name: &str, found: &str) -> Diagnostic {
         .help(format!("write `:{name} \"/etc/highwater/{name}.pem\"`"))
 }
 
-pub fn token_of_other_length(span: Span, least: usize, most: usize) -> Diagnostic {
-    error("T092", span, format!("`:token` has {least} to {most} characters"))
+pub fn token_of_other_length(span: Span, is_short: bool, least: usize, most: usize) -> Diagnostic {
+    let what = if is_short { format!("shorter than {least}") } else { format!("longer than {most}") };
+    error("T092", span, format!("`:token` is {what} characters"))
         .here(format!("expected {least} to {most} characters"))
         .help("make one with `openssl rand -hex 32`")
 }

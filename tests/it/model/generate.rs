@@ -82,8 +82,8 @@ fn draft() -> impl Strategy<Value = Draft> {
     let which = (prop_oneof![3 => Just(vec![]), 4 => select(fields)], option::weighted(0.25, filter()));
     let rows = (option::weighted(0.3, 1usize..4), option::weighted(0.3, 1usize..4));
     let policy = (option::weighted(0.4, 1usize..6), thin(), thin());
-    let grace = option::weighted(0.25, select(vec![0, 1, 2, 4, 6, 14, 40]));
-    let gaps = (option::of(2i64..8), option::weighted(0.4, 0i64..12), grace);
+    let grace = option::weighted(0.2, select(vec![0, 1, 2, 4, 6, 14]));
+    let gaps = (option::of(2i64..8), option::weighted(0.5, 0i64..12), grace);
     (what, which, rows, policy, gaps).prop_map(|(what, which, rows, policy, gaps)| {
         let (service, (measure, bounds), units, parts, named) = what;
         let is_count = matches!(measure, Measure::Count { .. });
@@ -165,7 +165,7 @@ fn measure() -> impl Strategy<Value = Measured> {
     let bounds = prop_oneof![
         3 => limited.prop_map(|single| vec![single]),
         1 => equal.prop_map(|single| vec![single]),
-        2 => select(vec![(">", "0"), ("<=", "0")]).prop_map(|edge| vec![edge]),
+        3 => select(vec![(">", "0"), (">", "0"), ("<=", "0")]).prop_map(|edge| vec![edge]),
         1 => (0..COUNTS.len() - 3).prop_map(|i| vec![(">=", COUNTS[i]), ("<=", COUNTS[i + 3])]),
         1 => Just(vec![("not=", "3"), ("<", "8.25")]),
     ];

@@ -137,6 +137,20 @@ fn an_event_that_is_late_for_one_hop_counts_in_the_next() {
 }
 
 #[test]
+fn a_check_with_a_grace_of_its_own_waits_that_long() {
+    let own = |name: &str, grace: &str| Threshold {
+        name: Some(name.to_owned()),
+        grace: Some(Decimal::new(grace)),
+        ..count("<", "2", "60")
+    };
+    let usual = Threshold { name: Some("usual".to_owned()), ..count("<", "2", "60") };
+    // The second comes when others are at +70: 10 s behind the end of its window.
+    let events = [at(10.0, "1", "200"), other(70.0), at(20.0, "1", "200"), other(200.0)];
+    let patient = ["+60 Violation Judged 2 2/2 patient", "+120 Ok Judged 0 0/0 patient"];
+    check(&[own("hasty", "0"), own("patient", "11"), usual], &events, WHOLE, &patient);
+}
+
+#[test]
 fn a_count_of_nothing_is_judged() {
     let events = [other(10.0), other(70.0), at(80.0, "1", "200"), other(130.0)];
     let expected = ["+60 Violation Judged 0 0/0", "+120 Ok Judged 1 1/1", "+180 Violation Judged 0 0/0"];
