@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::read::{Fault, Malformed, Reader};
 use crate::engine::{Event, Value};
 use crate::plan::{EventTime, Number, Timestamp};
-use crate::source::json::place_of;
 use crate::source::{Refused, Wanted};
 
 /// Keys of fields, as they are written: the number of the field and its wire type.
@@ -121,10 +120,9 @@ pub fn events<'a>(message: &'a [u8], reading: &Reading<'_>, mut each: impl FnMut
     }
 }
 
-/// The fields that attributes of their names overwrite, wherever those stand.
-#[derive(Default)]
-struct Overwriting<'a> {
-    any: bool,
+/// The fields that are text, as they were read last.
+#[derive(Clone, Copy, Default)]
+struct Texts<'a> {
     service: Option<&'a [u8]>,
     host: Option<&'a [u8]>,
     state: Option<&'a [u8]>,
@@ -142,14 +140,9 @@ fn read<'a>(
     if bytes.len() > reading.event_bytes {
         return Err(Refused::EventTooLong { limit: reading.event_bytes });
     }
-    clear(event, reading.wanted, tags);
     let mut reader = Reader::new(bytes);
     match fields(&mut reader, reading, event, tags) {
-        Ok(Ok(time)) => {
-            event.time = time;
-            Ok(())
-        }
-        Ok(Err(refused)) => Err(refused),
+        Ok(read) => read,
         Err(fault) => {
             let malformed = reader.malformed(fault);
             Err(Refused::Fault { message: malformed.fault.text().into(), at: malformed.at })
@@ -157,77 +150,53 @@ fn read<'a>(
     }
 }
 
-/// Takes away what the event before this one said; what is not wanted was never there.
-#[inline]
-fn clear<'a>(event: &mut Event<'a>, wanted: &Wanted, tags: &mut Vec<Value<'a>>) {
-    event.service = Value::Nil;
-    event.attributes.clear();
-    if wanted.metric {
-        event.metric = Value::Nil;
-    }
-    if wanted.host {
-        event.host = Value::Nil;
-    }
-    if wanted.state {
-        event.state = Value::Nil;
-    }
-    if wanted.description {
-        event.description = Value::Nil;
-    }
-    if wanted.ttl {
-        event.ttl = Value::Nil;
-    }
-    if wanted.tags {
-        if let Value::List(read) = std::mem::take(&mut event.tags) {
-            *tags = read;
-        }
-        tags.clear();
-    }
-}
-
-/// Reads all fields; the inner result is the time's, or why the event is refused though it is well-formed.
+/// Reads all fields; the inner result is why the event is refused though it is well-formed.
+///
+/// Nothing of the event before is left: each field that is wanted is written, and none that is not.
 #[inline]
 fn fields<'a>(
     reader: &mut Reader<'a>,
     reading: &Reading<'_>,
     event: &mut Event<'a>,
     tags: &mut Vec<Value<'a>>,
-) -> Result<Result<Timestamp, Refused>, Fault> {
+) -> Result<Result<(), Refused>, Fault> {
     let wanted = reading.wanted;
-    let mut time = None;
-    let mut time_micros = None;
-    let mut sint64 = None;
-    let mut double = None;
-    let mut float = None;
-    let mut attributes = 0;
-    let mut overwriting = Overwriting::default();
+    let (mut time, mut time_micros) = (None, None);
+    let mut metric = Metric::default();
+    let mut ttl = None;
+    let mut texts = Texts::default();
+    // The fields that attributes of their names overwrite, wherever those stand.
+    let mut overwriting: Option<Texts<'_>> = None;
+    let (mut attributes, mut kept) = (0, 0);
+    tags.clear();
     while !reader.is_at_end() {
         match reader.varint()? {
             key::TIME => time = Some(reader.varint()? as i64),
             key::TIME_MICROS => time_micros = Some(reader.varint()? as i64),
-            key::SERVICE => event.service = Value::bytes(reader.bytes()?),
-            key::HOST => keep(reader.bytes()?, wanted.host, &mut event.host),
-            key::STATE => keep(reader.bytes()?, wanted.state, &mut event.state),
-            key::DESCRIPTION => keep(reader.bytes()?, wanted.description, &mut event.description),
-            key::METRIC_SINT64 => sint64 = Some(reader.varint()?),
-            key::METRIC_D => double = Some(reader.fixed()?),
-            key::METRIC_F => float = Some(reader.fixed()?),
+            key::SERVICE => texts.service = Some(reader.bytes()?),
+            key::HOST => texts.host = Some(reader.bytes()?),
+            key::STATE => texts.state = Some(reader.bytes()?),
+            key::DESCRIPTION => texts.description = Some(reader.bytes()?),
+            key::METRIC_SINT64 => metric.sint64 = Some(reader.varint()?),
+            key::METRIC_D => metric.d = Some(reader.fixed()?),
+            key::METRIC_F => metric.f = Some(reader.fixed()?),
+            key::TTL => ttl = Some(reader.fixed()?),
             key::ATTRIBUTE => {
-                let bytes = reader.bytes()?;
-                let mut inside = reader.inside(bytes);
-                let (name, value) = match attribute(&mut inside) {
-                    Ok(pair) => pair,
-                    Err(fault) => {
-                        *reader = inside;
-                        return Err(fault);
-                    }
-                };
+                let (name, value) = attribute(reader)?;
                 attributes += 1;
                 // At once: equal names are looked for among those before.
                 if attributes > reading.attributes {
                     return Ok(Err(Refused::TooManyAttributes { limit: reading.attributes }));
                 }
-                put(name, value, wanted, event, &mut overwriting);
+                match name {
+                    b"service" => overwriting.get_or_insert_default().service = Some(value),
+                    b"host" => overwriting.get_or_insert_default().host = Some(value),
+                    b"state" => overwriting.get_or_insert_default().state = Some(value),
+                    b"description" => overwriting.get_or_insert_default().description = Some(value),
+                    b"tags" | b"time" | b"ttl" | b"metric" => {}
+                    _ if wanted.attribute(name) => keep(name, value, &mut event.attributes, &mut kept),
+                    _ => {}
+                }
             }
             key::TAG => {
                 let tag = reader.bytes()?;
@@ -235,83 +204,111 @@ fn fields<'a>(
                     tags.push(Value::bytes(tag));
                 }
             }
-            key::TTL => {
-                let ttl = reader.fixed()?;
-                if wanted.ttl {
-                    event.ttl = shortest(f32::from_le_bytes(ttl));
-                }
-            }
             other => reader.skip(other)?,
         }
     }
-    if wanted.metric {
-        event.metric = match (sint64, double, float) {
-            (Some(zigzag), _, _) => Value::Number(Number::Int((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))),
-            (None, Some(double), _) => number(f64::from_le_bytes(double)),
-            (None, None, Some(float)) => shortest(f32::from_le_bytes(float)),
-            (None, None, None) => Value::Nil,
+    event.attributes.truncate(kept);
+    if let Some(by) = overwriting {
+        texts = Texts {
+            service: by.service.or(texts.service),
+            host: by.host.or(texts.host),
+            state: by.state.or(texts.state),
+            description: by.description.or(texts.description),
         };
     }
-    if !tags.is_empty() {
-        event.tags = Value::List(std::mem::take(tags));
+    write(texts.service, &mut event.service);
+    if wanted.host {
+        write(texts.host, &mut event.host);
     }
-    if overwriting.any {
-        overwrite(&overwriting, wanted, event);
+    if wanted.state {
+        write(texts.state, &mut event.state);
     }
-    Ok(time_of(time, time_micros, reading))
-}
-
-#[inline(always)]
-fn keep<'a>(bytes: &'a [u8], wanted: bool, into: &mut Value<'a>) {
-    if wanted {
-        *into = Value::bytes(bytes);
+    if wanted.description {
+        write(texts.description, &mut event.description);
     }
+    if wanted.metric {
+        event.metric = metric.value();
+    }
+    if wanted.ttl {
+        event.ttl = ttl.map_or(Value::Nil, |ttl| shortest(f32::from_le_bytes(ttl)));
+    }
+    if wanted.tags {
+        write_tags(tags, &mut event.tags);
+    }
+    Ok(time_of(time, time_micros, reading).map(|time| event.time = time))
 }
 
 /// Reads a name and a value; what is not there is empty.
 #[inline]
 fn attribute<'a>(reader: &mut Reader<'a>) -> Result<(&'a [u8], &'a [u8]), Fault> {
+    let bytes = reader.bytes()?;
+    let mut inside = reader.inside(bytes);
     let (mut name, mut value): (&[u8], &[u8]) = (b"", b"");
-    while !reader.is_at_end() {
-        match reader.varint()? {
-            key::NAME => name = reader.bytes()?,
-            key::VALUE => value = reader.bytes()?,
-            other => reader.skip(other)?,
+    while !inside.is_at_end() {
+        let read = match inside.varint() {
+            Ok(key::NAME) => inside.bytes().map(|bytes| name = bytes),
+            Ok(key::VALUE) => inside.bytes().map(|bytes| value = bytes),
+            Ok(other) => inside.skip(other),
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = read {
+            // So that the error has its place.
+            *reader = inside;
+            return Err(fault);
         }
     }
     Ok((name, value))
 }
 
-/// Puts an attribute where it belongs: some names are those of fields.
+/// Puts an attribute among those `kept` of this event: over one of its name, else over one of the event before.
 #[inline]
-fn put<'a>(name: &'a [u8], value: &'a [u8], wanted: &Wanted, event: &mut Event<'a>, overwriting: &mut Overwriting<'a>) {
-    let field = match name {
-        b"service" => &mut overwriting.service,
-        b"host" => &mut overwriting.host,
-        b"state" => &mut overwriting.state,
-        b"description" => &mut overwriting.description,
-        b"tags" | b"time" | b"ttl" | b"metric" => return,
-        _ => {
-            if wanted.attribute(name) {
-                *place_of(Cow::Borrowed(name), &mut event.attributes) = Value::bytes(value);
-            }
-            return;
-        }
-    };
-    *field = Some(value);
-    overwriting.any = true;
+fn keep<'a>(name: &'a [u8], value: &'a [u8], attributes: &mut Vec<(Cow<'a, [u8]>, Value<'a>)>, kept: &mut usize) {
+    let known = attributes[..*kept].iter().position(|(known, _)| known.as_ref() == name);
+    let at = known.unwrap_or(*kept);
+    match attributes.get_mut(at) {
+        // What borrows is overwritten without a look at what it was.
+        Some((Cow::Borrowed(known), Value::Text(Cow::Borrowed(before)))) => (*known, *before) = (name, value),
+        Some(other) => *other = (Cow::Borrowed(name), Value::bytes(value)),
+        None => attributes.push((Cow::Borrowed(name), Value::bytes(value))),
+    }
+    *kept = (*kept).max(at + 1);
 }
 
-#[cold]
-fn overwrite<'a>(overwriting: &Overwriting<'a>, wanted: &Wanted, event: &mut Event<'a>) {
-    for (by, wanted, field) in [
-        (overwriting.service, true, &mut event.service),
-        (overwriting.host, wanted.host, &mut event.host),
-        (overwriting.state, wanted.state, &mut event.state),
-        (overwriting.description, wanted.description, &mut event.description),
-    ] {
-        if let Some(text) = by {
-            keep(text, wanted, field);
+#[inline(always)]
+fn write<'a>(text: Option<&'a [u8]>, into: &mut Value<'a>) {
+    match (text, into) {
+        (Some(text), Value::Text(Cow::Borrowed(before))) => *before = text,
+        (Some(text), into) => *into = Value::bytes(text),
+        (None, into) => *into = Value::Nil,
+    }
+}
+
+/// Both keep their memory.
+fn write_tags<'a>(tags: &mut Vec<Value<'a>>, into: &mut Value<'a>) {
+    match into {
+        Value::List(before) if !tags.is_empty() => std::mem::swap(before, tags),
+        _ if tags.is_empty() => *into = Value::Nil,
+        _ => *into = Value::List(std::mem::take(tags)),
+    }
+}
+
+/// A metric as it came.
+#[derive(Clone, Copy, Default)]
+struct Metric {
+    sint64: Option<u64>,
+    d: Option<[u8; 8]>,
+    f: Option<[u8; 4]>,
+}
+
+impl Metric {
+    /// The exact one: clients send a float beside it.
+    #[inline]
+    fn value(self) -> Value<'static> {
+        match (self.sint64, self.d, self.f) {
+            (Some(zigzag), _, _) => Value::Number(Number::Int((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))),
+            (None, Some(double), _) => number(f64::from_le_bytes(double)),
+            (None, None, Some(float)) => shortest(f32::from_le_bytes(float)),
+            (None, None, None) => Value::Nil,
         }
     }
 }
