@@ -227,10 +227,13 @@ fn fields<'a>(
         write(texts.description, &mut event.description);
     }
     if wanted.metric {
-        event.metric = metric.value();
+        metric.write(&mut event.metric);
     }
     if wanted.ttl {
-        event.ttl = ttl.map_or(Value::Nil, |ttl| shortest(f32::from_le_bytes(ttl)));
+        match ttl {
+            Some(ttl) => write_number(shortest(f32::from_le_bytes(ttl)), &mut event.ttl),
+            None => event.ttl = Value::Nil,
+        }
     }
     if wanted.tags {
         write_tags(tags, &mut event.tags);
@@ -303,13 +306,27 @@ struct Metric {
 impl Metric {
     /// The exact one: clients send a float beside it.
     #[inline]
-    fn value(self) -> Value<'static> {
+    fn write(self, into: &mut Value<'_>) {
         match (self.sint64, self.d, self.f) {
-            (Some(zigzag), _, _) => Value::Number(Number::Int((zigzag >> 1) as i64 ^ -((zigzag & 1) as i64))),
-            (None, Some(double), _) => number(f64::from_le_bytes(double)),
-            (None, None, Some(float)) => shortest(f32::from_le_bytes(float)),
-            (None, None, None) => Value::Nil,
+            (Some(zigzag), _, _) => {
+                let n = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+                *into = Value::Number(Number::Int(n));
+            }
+            (None, Some(double), _) => write_number(f64::from_le_bytes(double), into),
+            (None, None, Some(float)) => write_number(shortest(f32::from_le_bytes(float)), into),
+            (None, None, None) => *into = Value::Nil,
         }
+    }
+}
+
+/// What is no number stays in the event as a text that is none.
+#[inline]
+fn write_number(x: f64, into: &mut Value<'_>) {
+    match (Number::from_f64(x), into) {
+        (Some(number), Value::Number(before)) => *before = number,
+        (Some(number), into) => *into = Value::Number(number),
+        (None, into) if x.is_nan() => *into = Value::text("NaN"),
+        (None, into) => *into = Value::text(if x > 0.0 { "Infinity" } else { "-Infinity" }),
     }
 }
 
@@ -323,19 +340,9 @@ fn time_of(time: Option<i64>, time_micros: Option<i64>, reading: &Reading<'_>) -
     read.ok_or_else(|| Refused::TimeOutOfRange(format!("{written}{unit}").into()))
 }
 
-/// What is no number stays in the event as a text that is none.
-#[inline]
-fn number(x: f64) -> Value<'static> {
-    match Number::from_f64(x) {
-        Some(number) => Value::Number(number),
-        None if x.is_nan() => Value::text("NaN"),
-        None => Value::text(if x > 0.0 { "Infinity" } else { "-Infinity" }),
-    }
-}
-
 /// The double that the shortest decimal of a float reads as: 0.1 for the float nearest to it.
 #[inline]
-fn shortest(x: f32) -> Value<'static> {
+fn shortest(x: f32) -> f64 {
     const WHOLE: f64 = 16_777_216.0;
     // Below so many digits two decimals are further apart than two floats, so that one that gives the float is the
     // shortest there is.
@@ -343,22 +350,22 @@ fn shortest(x: f32) -> Value<'static> {
     let exact = f64::from(x);
     let size = exact.abs();
     if size < WHOLE && size == f64::from(size as u32) {
-        return number(exact);
+        return exact;
     }
     for power in [1e1, 1e2, 1e3, 1e4, 1e5, 1e6] {
         let scaled = size * power + 0.5;
-        if !(1.0..DIGITS).contains(&scaled) {
+        if scaled >= DIGITS {
             break;
         }
         let decimal = f64::from(scaled as u32) / power;
         if decimal as f32 == x.abs() {
-            return number(decimal.copysign(exact));
+            return decimal.copysign(exact);
         }
     }
     shortest_by_text(x)
 }
 
 #[cold]
-fn shortest_by_text(x: f32) -> Value<'static> {
-    number(format!("{x:e}").parse().unwrap_or(f64::from(x)))
+fn shortest_by_text(x: f32) -> f64 {
+    format!("{x:e}").parse().unwrap_or(f64::from(x))
 }
