@@ -1,6 +1,7 @@
 //! How fast lines become events, in MB a CPU second: `cargo bench --bench decode`, or `… -- JSON` for those only.
 //!
-//! Each figure is the best of several rounds over a file of 64 MiB in the page cache, with the fields that a typical plan reads.
+//! Each figure is the best of several rounds over a file of 64 MiB in the page cache, with the fields that a typical plan
+//! reads. Messages of Riemann's protocol are read from memory, in ns an event, with the figure of `prost` beside.
 
 #[path = "input.rs"]
 mod input;
@@ -9,11 +10,15 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use highwater::plan::{Field, Limits};
-use highwater::source::{Inputs, LogFormat, Read, Settings, Wanted};
+use highwater::plan::{EventTime, Field, Limits, Timestamp};
+use highwater::source::riemann::{self, Framed, Reading, wire};
+use highwater::source::{Inputs, LogFormat, Read, Settings, Wanted, json};
+use prost::Message as _;
 
 const BYTES: usize = 64 << 20;
 const ROUNDS: usize = 10;
+/// So often the same frames are read in a round, which is then long enough for the system's clock.
+const PASSES: usize = 16;
 
 fn main() {
     let named = |name: &str| Some(LogFormat::parse(name).expect("a log format"));
@@ -26,6 +31,12 @@ fn main() {
     measure("Apache combined", &combined, &named("combined"), &["status-code"]);
     measure("JSON events", &json, &None, &["metric", "status-code"]);
     measure("JSON events", &json, &None, &["metric", "status-code", "host", "path"]);
+    for batch in [1, 100] {
+        let frames = riemann_frames(&json[..json.len() / 8], batch);
+        measure_riemann(&frames, batch, &["metric"]);
+        measure_riemann(&frames, batch, &["metric", "status-code"]);
+        measure_riemann(&frames, batch, &["metric", "status-code", "host"]);
+    }
 }
 
 fn measure(name: &str, text: &[u8], format: &Option<LogFormat>, fields: &[&str]) {
@@ -61,6 +72,79 @@ fn measure(name: &str, text: &[u8], format: &Option<LogFormat>, fields: &[&str])
     std::fs::remove_file(&path).expect("the file that was just written");
     let fields = fields.join(" ");
     println!("{name:<18} {:>6.0} MB/s  reading {fields}", text.len() as f64 / 1e6 / best);
+}
+
+/// The same events as those lines, so many a message, as clients send them: 70 to 105 bytes with one attribute.
+fn riemann_frames(lines: &[u8], batch: usize) -> Vec<u8> {
+    let whole = lines.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+    let lines: Vec<&[u8]> = lines[..whole].split(|byte| *byte == b'\n').collect();
+    let mut frames = Vec::new();
+    for (at, lines) in lines.chunks(batch).enumerate() {
+        let events = lines.iter().enumerate().map(|(i, line)| {
+            let event = json::decode(line, &Wanted::all(), 10).expect("an event");
+            let text = |field: &str| {
+                let mut text = Vec::new();
+                event.field(&Field::named(field)).write_text(&mut text);
+                text
+            };
+            wire::Event {
+                service: Some(format!("query-service response {}", (at * batch + i) % 100).into_bytes()),
+                host: Some(text("host")),
+                time_micros: Some(event.time.micros()),
+                metric_d: event.metric.number().map(|number| number.to_f64()),
+                attributes: vec![wire::Attribute { key: b"status-code".to_vec(), value: Some(text("status-code")) }],
+                ..wire::Event::default()
+            }
+        });
+        let message = wire::Msg { events: events.collect(), ..wire::Msg::default() };
+        frames.extend_from_slice(&(message.encoded_len() as u32).to_be_bytes());
+        message.encode(&mut frames).expect("memory can be written");
+    }
+    frames
+}
+
+fn measure_riemann(frames: &[u8], batch: usize, fields: &[&str]) {
+    let name = format!("Riemann by {batch}");
+    let mut chosen = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    if chosen.next().is_some_and(|chosen| !name.contains(&chosen)) {
+        return;
+    }
+    let names: Vec<Field> = fields.iter().map(|name| Field::named(name)).collect();
+    let wanted = Wanted::of(&names);
+    let arrival = Timestamp::clamped(1_700_000_000_000_000);
+    let reading = Reading { wanted: &wanted, attributes: 256, event_bytes: 1 << 20, arrival, time: EventTime::Event };
+    let best = |decode: &dyn Fn(&[u8]) -> usize| {
+        let mut best = f64::INFINITY;
+        let mut events = 0;
+        for _ in 0..ROUNDS {
+            let start = cpu_seconds();
+            events = 0;
+            for _ in 0..PASSES {
+                let mut rest = frames;
+                while let Framed::Whole { message, used } = riemann::frame(rest, 16 << 20) {
+                    events += decode(message);
+                    rest = &rest[used..];
+                }
+                assert!(rest.is_empty(), "frames are whole");
+            }
+            best = best.min(cpu_seconds() - start);
+        }
+        (best, events)
+    };
+    let (ours, events) = best(&|message| {
+        let survey = riemann::survey(message).expect("a message");
+        riemann::events(message, &reading, |event| drop(black_box(event)));
+        survey.events
+    });
+    let (theirs, _) = best(&|message| black_box(wire::Msg::decode(message).expect("a message")).events.len());
+    let nanos = |seconds: f64| seconds * 1e9 / events as f64;
+    println!(
+        "{name:<18} {:>6.1} ns an event of {} bytes, prost {:.0} ns  reading {}",
+        nanos(ours),
+        frames.len() * PASSES / events,
+        nanos(theirs),
+        fields.join(" ")
+    );
 }
 
 /// Of this thread, where the system tells; else the time that passed.

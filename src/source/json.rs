@@ -12,7 +12,7 @@ use scan::Scanner;
 
 use super::{Refused, Wanted, time};
 use crate::engine::{Event, Value};
-use crate::plan::{Number, Timestamp};
+use crate::plan::{EventTime, Number, Timestamp};
 
 /// The deepest nesting of brackets that is read.
 pub const DEPTH: usize = 64;
@@ -29,6 +29,27 @@ pub fn decode<'a>(line: &'a [u8], wanted: &Wanted, most_attributes: usize) -> Re
     read(line, wanted, most_attributes, &mut event).map(|()| event)
 }
 
+/// As [`decode`], of an event that arrived: without a time it has that of its arrival.
+///
+/// With [`EventTime::Arrival`] it always has, whatever it says of its time.
+///
+/// # Errors
+/// Those of [`decode`], but never [`Refused::NoTime`]; with [`EventTime::Arrival`] none about the time.
+pub fn decode_at<'a>(
+    line: &'a [u8],
+    wanted: &Wanted,
+    most_attributes: usize,
+    arrival: Timestamp,
+    time: EventTime,
+) -> Result<Event<'a>, Refused> {
+    let mut event = Event::at(arrival);
+    match (time, read_all(line, wanted, most_attributes, &mut event)?) {
+        (EventTime::Arrival, _) | (EventTime::Event, Err(Refused::NoTime)) => {}
+        (EventTime::Event, read) => event.time = read?,
+    }
+    Ok(event)
+}
+
 /// As [`decode`], into an event that carries nothing yet; events are large, and this one is not moved.
 pub(super) fn read<'a>(
     line: &'a [u8],
@@ -36,6 +57,17 @@ pub(super) fn read<'a>(
     most_attributes: usize,
     event: &mut Event<'a>,
 ) -> Result<(), Refused> {
+    event.time = read_all(line, wanted, most_attributes, event)??;
+    Ok(())
+}
+
+/// Reads all but the time into the event; the outer result is the line's, the inner one the time's.
+fn read_all<'a>(
+    line: &'a [u8],
+    wanted: &Wanted,
+    most_attributes: usize,
+    event: &mut Event<'a>,
+) -> Result<Result<Timestamp, Refused>, Refused> {
     let mut scanner = Scanner::new(line);
     let mut time = Err(Refused::NoTime);
     let mut attributes = 0;
@@ -63,8 +95,7 @@ pub(super) fn read<'a>(
     scanner.skip_blanks();
     scanner.expect_end()?;
     event.attributes.retain(|(_, value)| !value.is_nil());
-    event.time = time?;
-    Ok(())
+    Ok(time)
 }
 
 /// Reads a key and its value; whether it is an attribute, wanted or not.

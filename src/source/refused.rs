@@ -1,9 +1,9 @@
-//! Why a line gives no event.
+//! Why a line, or an event of a message, is none.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why one line was refused. Its text names the cause and the remedy.
+/// Why one line, or one event of a message, was refused. Its text names the cause and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// No time, and no clock whose time could stand in.
@@ -14,10 +14,12 @@ pub enum Refused {
     TimeOutOfRange(Box<str>),
     /// What had to come, and at which byte of the line (from 0) it did not.
     NotUnderstood { expected: Cow<'static, str>, at: usize },
-    /// What is wrong, and at which byte of the line (from 0).
+    /// What is wrong, and at which byte of the line or of the event (from 0).
     Fault { message: Box<str>, at: usize },
     /// Longer than so many bytes.
     TooLong { limit: usize },
+    /// An event of a message, longer than so many bytes.
+    EventTooLong { limit: usize },
     /// Nested deeper than so many brackets.
     TooDeep { limit: usize },
     /// More than so many attributes.
@@ -37,7 +39,7 @@ impl Refused {
             Refused::TimeNotUnderstood(_) => "time not understood",
             Refused::TimeOutOfRange(_) => "time out of range",
             Refused::NotUnderstood { .. } | Refused::Fault { .. } => "not understood",
-            Refused::TooLong { .. } => "too long",
+            Refused::TooLong { .. } | Refused::EventTooLong { .. } => "too long",
             Refused::TooDeep { .. } => "nested too deep",
             Refused::TooManyAttributes { .. } => "too many attributes",
         }
@@ -59,6 +61,9 @@ impl fmt::Display for Refused {
             Refused::Fault { message, at } => write!(f, "{message}, at byte {at}"),
             Refused::TooLong { limit } => {
                 write!(f, "longer than {limit} bytes; `:limits {{:line-bytes …}}` allows more")
+            }
+            Refused::EventTooLong { limit } => {
+                write!(f, "longer than {limit} bytes; `:limits {{:event-bytes …}}` allows more")
             }
             Refused::TooDeep { limit } => write!(f, "nested more than {limit} deep"),
             Refused::TooManyAttributes { limit } => {

@@ -18,3 +18,4 @@ mod source;
 mod source_input;
 mod source_json;
 mod source_log;
+mod source_riemann;
