@@ -12,49 +12,50 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use serde_json::Value;
-
 use crate::daemon::{Daemon, PATIENCE};
 
 /// What `query` is answered.
 const NO_QUERIES: &str = "queries are not supported yet";
 
-/// A threshold that silence violates, and one that a metric above 100 violates.
+/// For each service a threshold that silence violates, and one that a metric above 100 violates.
 ///
 /// The grace is for clients that know whole seconds only, rounded down or up.
-const THRESHOLDS: &str = r#"
-{:grace 2
- :percentiles {"SERVICE" {0.99 {:<= 100 :interval 1 :name "slow"}}}
- :histograms  {"SERVICE" {:status-code {"^2[0-9]{2}$" {:> 0 :interval 1 :type :count :name "silent"}}}}}"#;
-
-fn thresholds(service: &str) -> String {
-    THRESHOLDS.replace("SERVICE", service)
+fn thresholds(services: &[&str]) -> String {
+    let each =
+        |threshold: &str| services.iter().map(|service| threshold.replace("SERVICE", service)).collect::<String>();
+    let slow = each(r#" "SERVICE" {0.99 {:<= 100 :interval 1}}"#);
+    let silent = each(r#" "SERVICE" {:status-code {"^2[0-9]{2}$" {:> 0 :interval 1 :type :count}}}"#);
+    format!("{{:grace 2\n :percentiles {{{slow}}}\n :histograms {{{silent}}}}}\n")
 }
 
-/// Sends once silence has been noticed: then the peer's status code ends the silence, and its metric is too high.
+/// Sends once silence has been noticed: then status codes end it, and metrics are too high.
 ///
-/// The metric is what the transition must show, if it is known.
-fn changes_status(daemon: &Daemon, service: &str, metric: Option<f64>, send: impl FnOnce()) {
-    let is = |transition: &Value, threshold: &str, status: &str| {
-        transition["threshold"].as_str().is_some_and(|id| id.contains(threshold)) && transition["status"] == status
-    };
-    let silent = daemon.line(PATIENCE).unwrap_or_else(|| panic!("silence is not noticed:\n{}", daemon.log()));
-    assert!(is(&silent, "silent", "violation") && silent["matched"] == 0, "{silent}");
-    send();
-    let (mut heard, mut slow) = (None, None);
-    while heard.is_none() || slow.is_none() {
-        let transition = daemon.line(PATIENCE);
-        let transition = transition.unwrap_or_else(|| panic!("{heard:?} {slow:?}\n{}", daemon.log()));
-        assert_eq!(transition["service"], service, "{transition}");
-        if is(&transition, "silent", "ok") {
-            heard = Some(transition);
-        } else if is(&transition, "slow", "violation") {
-            slow = Some(transition);
-        }
+/// For each service there is the metric that its transition must show, if it is known.
+fn changes_status(daemon: &Daemon, services: &[(&str, Option<f64>)], send: impl FnOnce()) {
+    for _ in services {
+        let silent = daemon.line(PATIENCE).unwrap_or_else(|| panic!("silence is not noticed"));
+        assert!(silent["kind"] == "count" && silent["status"] == "violation" && silent["matched"] == 0, "{silent}");
     }
-    let (heard, slow) = (heard.expect("found"), slow.expect("found"));
-    assert!(heard["matched"].as_u64() >= Some(1), "{heard}");
-    assert!(slow["matched"] == 0 && metric.is_none_or(|metric| slow["value"] == metric), "{slow}");
+    send();
+    let mut awaited: Vec<(&str, &str, &str)> = Vec::new();
+    for (service, _) in services {
+        awaited.extend([(*service, "count", "ok"), (*service, "percentile", "violation")]);
+    }
+    while !awaited.is_empty() {
+        let transition = daemon.line(PATIENCE).unwrap_or_else(|| panic!("still awaited: {awaited:?}"));
+        let is = |(service, kind, status): &(&str, &str, &str)| {
+            transition["service"] == *service && transition["kind"] == *kind && transition["status"] == *status
+        };
+        // A change of another kind is silence again.
+        let Some(at) = awaited.iter().position(is) else { continue };
+        let (service, kind, _) = awaited.remove(at);
+        let metric = services.iter().find_map(|(name, metric)| metric.filter(|_| *name == service));
+        let fine = match kind {
+            "count" => transition["matched"].as_u64() >= Some(1),
+            _ => transition["matched"] == 0 && metric.is_none_or(|metric| transition["value"] == metric),
+        };
+        assert!(fine, "{transition}");
+    }
 }
 
 /// A daemon whose TCP and UDP have one port number, as clients that know only one expect.
@@ -112,10 +113,7 @@ fn ran(command: &mut Command, stdin: &[u8]) -> (bool, String) {
         assert!(Instant::now() < deadline, "{command:?} does not end");
         thread::sleep(Duration::from_millis(5));
     };
-    let mut said = String::new();
-    child.0.stdout.take().expect("a pipe").read_to_string(&mut said).expect("UTF-8");
-    child.0.stderr.take().expect("a pipe").read_to_string(&mut said).expect("UTF-8");
-    (status.success(), said)
+    (status.success(), child.said())
 }
 
 /// Fails unless the program was content; what it said.
@@ -132,6 +130,14 @@ impl Running {
     fn start(command: &mut Command) -> Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    /// All that it says until it ends.
+    fn said(&mut self) -> String {
+        let mut said = String::new();
+        self.0.stdout.take().expect("a pipe").read_to_string(&mut said).expect("UTF-8");
+        self.0.stderr.take().expect("a pipe").read_to_string(&mut said).expect("UTF-8");
+        said
     }
 }
 
@@ -154,35 +160,27 @@ fn c_client(arguments: &[&str], address: Option<SocketAddr>) -> Command {
     command
 }
 
-const SEND: [&str; 14] =
-    ["send", "-s", "ok", "-S", "checkout", "-h", "web-1", "-a", "status-code=200", "-i", "143", "-L", "30", "-t"];
+/// What a test sends, but for the service, the metric and the way.
+const EVENT: [&str; 9] = ["send", "-s", "ok", "-h", "web-1", "-a", "status-code=200", "-L", "30"];
 
 #[test]
-fn riemann_c_client_sends_over_tcp_and_udp() {
+fn riemann_c_client_sends_over_tcp_and_udp_all_kinds_of_metrics() {
     if !is_there("riemann-c-client", program("riemann-client")) {
         return;
     }
-    for protocol in ["-T", "-U"] {
-        let daemon = Daemon::start(&thresholds("checkout"), &[]);
-        let address = if protocol == "-T" { daemon.tcp } else { daemon.udp };
-        changes_status(&daemon, "checkout", Some(143.0), || {
-            content(&mut c_client(&[&SEND[..], &["a tag", protocol]].concat(), address));
-        });
-    }
-}
-
-#[test]
-fn riemann_c_client_sends_doubles_and_floats() {
-    if !is_there("riemann-c-client", program("riemann-client")) {
-        return;
-    }
-    for (option, value, shown) in [("-d", "143.25", 143.25), ("-f", "143.1", 143.1)] {
-        let daemon = Daemon::start(&thresholds("checkout"), &[]);
-        changes_status(&daemon, "checkout", Some(shown), || {
-            let arguments = ["send", "-S", "checkout", "-a", "status-code=200", option, value];
-            content(&mut c_client(&arguments, daemon.tcp));
-        });
-    }
+    let sent = [
+        ("whole", ["-i", "143", "-T"], 143.0),
+        ("double", ["-d", "143.25", "-T"], 143.25),
+        ("float", ["-f", "143.1", "-T"], 143.1),
+        ("datagram", ["-i", "143", "-U"], 143.0),
+    ];
+    let daemon = Daemon::start(&thresholds(&sent.map(|(service, ..)| service)), &[]);
+    changes_status(&daemon, &sent.map(|(service, _, metric)| (service, Some(metric))), || {
+        for (service, metric_and_way, _) in &sent {
+            let address = if metric_and_way[2] == "-U" { daemon.udp } else { daemon.tcp };
+            content(&mut c_client(&[&EVENT[..], &["-S", service, "-t", "a tag"], metric_and_way].concat(), address));
+        }
+    });
 }
 
 #[test]
@@ -190,28 +188,27 @@ fn riemann_c_client_sends_over_tls_with_a_certificate_of_the_authority_only() {
     if !is_there("riemann-c-client", program("riemann-client")) {
         return;
     }
-    let fixture = |name: &str| fixture(&format!("tls/{name}"));
-    let server = format!(
-        r#":server {{:tls {{:address "127.0.0.1:0" :key "{}" :cert "{}" :ca-cert "{}"}}}}"#,
-        fixture("server.key"),
-        fixture("server.pem"),
-        fixture("ca.pem")
-    );
-    let daemon = Daemon::start(&thresholds("checkout").replacen('{', &format!("{{{server}\n"), 1), &[]);
+    let daemon = Daemon::start(&with_tls(&thresholds(&["checkout"])), &[]);
     let send = |name: &str| {
-        let options =
-            [("cafile", "ca.pem".to_string()), ("certfile", format!("{name}.pem")), ("keyfile", format!("{name}.key"))];
-        let options = options.map(|(option, file)| format!("{option}={}", fixture(&file)));
-        let mut arguments = [&SEND[..], &["a tag", "-G"]].concat();
+        let mut arguments = [&EVENT[..], &["-S", "checkout", "-i", "143", "-G"]].concat();
+        let files = [("cafile", "ca.pem"), ("certfile", &format!("{name}.pem")), ("keyfile", &format!("{name}.key"))];
+        let options = files.map(|(option, file)| format!("{option}={}", fixture(&format!("tls/{file}"))));
         options.iter().for_each(|option| arguments.extend(["-o", option]));
         ran(&mut c_client(&arguments, daemon.tls), b"")
     };
     let (success, said) = send("stranger");
     assert!(!success, "a stranger was let in: {said}");
-    changes_status(&daemon, "checkout", Some(143.0), || {
+    changes_status(&daemon, &[("checkout", Some(143.0))], || {
         let (success, said) = send("client");
-        assert!(success, "{said}\n{}", daemon.log());
+        assert!(success, "{said}");
     });
+}
+
+/// These thresholds, and a listener for TLS with the certificates of the fixtures.
+fn with_tls(thresholds: &str) -> String {
+    let [key, cert, ca] = ["server.key", "server.pem", "ca.pem"].map(|file| fixture(&format!("tls/{file}")));
+    let tls = format!(r#"{{:address "127.0.0.1:0" :key "{key}" :cert "{cert}" :ca-cert "{ca}"}}"#);
+    thresholds.replacen('{', &format!("{{:server {{:tls {tls}}}\n "), 1)
 }
 
 #[test]
@@ -219,7 +216,7 @@ fn riemann_c_client_shows_that_queries_are_not_supported() {
     if !is_there("riemann-c-client", program("riemann-client")) {
         return;
     }
-    let daemon = Daemon::start(&thresholds("checkout"), &[]);
+    let daemon = Daemon::start(&thresholds(&["checkout"]), &[]);
     let (success, said) = ran(&mut c_client(&["query", "service =~ \"c%\""], daemon.tcp), b"");
     assert!(!success && said.contains(NO_QUERIES), "{said}");
 }
@@ -229,7 +226,7 @@ fn promtool_has_nothing_against_the_metrics() {
     if !is_there("promtool", program("promtool")) {
         return;
     }
-    let daemon = Daemon::start(&thresholds("checkout"), &[]);
+    let mut daemon = Daemon::start(&thresholds(&["checkout"]), &[]);
     let event = br#"{"service":"checkout","metric":143,"status-code":"200"}"#;
     assert_eq!(daemon.http("PUT", "/events", &[], event).0, 200);
     let silent = daemon.line(PATIENCE);
@@ -240,4 +237,6 @@ fn promtool_has_nothing_against_the_metrics() {
     let (success, said) = ran(Command::new("promtool").args(["check", "metrics"]), page.as_bytes());
     // Some of its advice leaves the exit code at 0.
     assert!(success && said.is_empty(), "{said}\n{page}");
+    assert_eq!(daemon.stop().0, Some(0), "{}", daemon.log());
+    assert!(daemon.logs("stopped", PATIENCE), "{}", daemon.log());
 }

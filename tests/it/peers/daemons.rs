@@ -11,7 +11,7 @@ fn collectd_sends_batches() {
     }
     let service = "load/load/shortterm";
     // The load of a machine is not known, but it is no more than this.
-    let thresholds = thresholds(service).replace(":<= 100", ":> 1000000");
+    let thresholds = thresholds(&[service]).replace(":<= 100", ":> 1000000");
     let daemon = Daemon::start(&thresholds, &[]);
     let [host, port] = host_and_port(daemon.tcp);
     let folder = &daemon.folder.join("collectd");
@@ -43,7 +43,7 @@ fn collectd_sends_batches() {
     let mut command = Command::new(collectd.expect("it is there"));
     command.args(["-f", "-C"]).arg(folder.join("conf"));
     let mut running = None;
-    changes_status(&daemon, service, None, || running = Some(Running::start(&mut command)));
+    changes_status(&daemon, &[(service, None)], || running = Some(Running::start(&mut command)));
 }
 
 #[test]
@@ -53,21 +53,20 @@ fn syslog_ng_sends() {
     if !is_there("syslog-ng with its riemann module", syslog_ng.as_ref()) {
         return;
     }
-    let daemon = Daemon::start(&thresholds("checkout"), &[]);
+    let daemon = Daemon::start(&thresholds(&["checkout"]), &[]);
     let [host, port] = host_and_port(daemon.tcp);
     let folder = &daemon.folder.join("syslog-ng");
     fs::create_dir_all(folder).expect("the folder takes folders");
     let config = format!(
-        r#"
-        @version: current
-        source s {{ stdin(flags(no-parse)); }};
-        destination d {{
-          riemann(server("{host}") port({port}) type("tcp") service("checkout") host("web-1")
-                  metric(int64("${{MSG}}")) event-time("$(* $UNIXTIME 1000000)" microseconds)
-                  attributes(pair("status-code" "200")));
-        }};
-        log {{ source(s); destination(d); }};
-        "#
+        r#"@version: current
+source s {{ stdin(flags(no-parse)); }};
+destination d {{
+  riemann(server("{host}") port({port}) type("tcp") service("checkout") host("web-1")
+          metric(int64("${{MSG}}")) event-time("$(* $UNIXTIME 1000000)" microseconds)
+          attributes(pair("status-code" "200")));
+}};
+log {{ source(s); destination(d); }};
+"#
     );
     fs::write(folder.join("conf"), config).expect("the folder takes files");
     let of = |option: &str, file: &str| format!("{option}={}", folder.join(file).display());
@@ -78,7 +77,8 @@ fn syslog_ng_sends() {
             of("--control", "control"),
             of("--pidfile", "pid"),
         ]));
-    changes_status(&daemon, "checkout", Some(143.0), || {
-        running.0.stdin.as_mut().expect("a pipe").write_all(b"143\n").expect("it reads");
+    changes_status(&daemon, &[("checkout", Some(143.0))], || {
+        let written = running.0.stdin.as_mut().expect("a pipe").write_all(b"143\n");
+        assert!(written.is_ok(), "it ended: {}", running.said());
     });
 }
