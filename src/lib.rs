@@ -5,4 +5,5 @@ pub mod config;
 pub mod edn;
 pub mod engine;
 pub mod plan;
+pub mod server;
 pub mod source;

@@ -1,7 +1,9 @@
 //! The commands: arguments in, an exit code out. One file each.
 
+mod as_live;
 pub mod check;
 pub mod replay;
+pub mod run;
 mod summary;
 mod terminal;
 
@@ -18,8 +20,8 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 13] =
-    ["test", "run", "load", "send", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 12] =
+    ["test", "load", "send", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -40,6 +42,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Says what thresholds would have said about a history
     Replay(replay::ReplayArgs),
+    /// Takes in events and says at once when a threshold is violated: the daemon
+    Run(run::RunArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -64,15 +68,21 @@ pub fn main() -> ExitCode {
             return u8::try_from(error.exit_code()).unwrap_or(FAILED).into();
         }
     };
+    match arguments.command {
+        Command::Check(args) => with_output(|out, err| check::run(&args, out, err)),
+        Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
+        // Its threads write for themselves.
+        Command::Run(args) => run::run(&args),
+    }
+    .into()
+}
+
+fn with_output(command: impl FnOnce(&mut dyn Write, &mut dyn Write) -> u8) -> u8 {
     let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
     let mut err = std::io::stderr().lock();
-    let code = match arguments.command {
-        Command::Check(args) => check::run(&args, &mut out, &mut err),
-        Command::Replay(args) => replay::run(&args, &mut out, &mut err),
-    };
-    let code = match out.flush() {
+    let code = command(&mut out, &mut err);
+    match out.flush() {
         Ok(()) => code,
         Err(error) => terminal::output_failed(&error, code, &mut err),
-    };
-    code.into()
+    }
 }

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::summary::{self, Totals};
 use super::terminal::{self, Progress};
-use super::{FAILED, FINE, FOUND};
+use super::{FAILED, FINE, FOUND, as_live};
 use crate::config::{self, Unset};
 use crate::edn;
 use crate::engine::{Compiled, Evaluator, Event, Lane, Transition, Verdict, Watching, wording};
@@ -46,6 +46,9 @@ pub struct ReplayArgs {
     /// Take every window as watched throughout, from the first that an event falls into
     #[arg(long)]
     whole: bool,
+    /// INPUT is a recording (`run --record`): do again what the run did, with the times of arrival as the clock
+    #[arg(long, conflicts_with_all = ["log_format", "from", "to", "whole", "rejects"])]
+    as_live: bool,
     /// Write all lines that were refused to this file
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -83,7 +86,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
 }
 
 /// Why the job could not be done.
-enum Failure {
+pub enum Failure {
     /// All has been said.
     Said,
     Message(String),
@@ -97,6 +100,9 @@ fn say(err: &mut dyn Write, line: &str) {
 
 fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
     let mut plan = load(args, err)?;
+    if args.as_live {
+        return run_as_live(args, &Arc::new(plan), out, err);
+    }
     let format = args.log_format.as_deref().map(read_format).transpose().map_err(Failure::Message)?;
     if let (Some(from), Some(to)) = (args.from, args.to)
         && from >= to
@@ -140,6 +146,17 @@ fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         return Err(failure);
     }
     replay.finish()
+}
+
+fn run_as_live(args: &ReplayArgs, plan: &Arc<Plan>, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
+    let [path] = args.inputs.as_slice() else {
+        return Err(Failure::Message("--as-live replays one recording: give one INPUT".to_string()));
+    };
+    let mut printer = Printer::new(args, plan, out, err);
+    let mut totals = Totals { inputs: vec![(path.clone(), "recording".to_string())], ..Totals::default() };
+    let lived = as_live::replay(path, plan, &mut printer, &mut totals)?;
+    printer.summarise(&lived.evaluator, &lived.lane, &totals)?;
+    Ok(printer.found(&totals))
 }
 
 fn load(args: &ReplayArgs, err: &mut dyn Write) -> Result<Plan, Failure> {
@@ -232,11 +249,68 @@ struct Replay<'a> {
     longest_grace: i64,
     held: Vec<Transition>,
     totals: Totals,
-    violations: u64,
     failed: bool,
     rejects: Option<BufWriter<File>>,
+    printer: Printer<'a>,
+}
+
+/// Where transitions and the summary are printed.
+pub struct Printer<'a> {
+    args: &'a ReplayArgs,
+    plan: Arc<Plan>,
+    violations: u64,
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
+}
+
+impl<'a> Printer<'a> {
+    fn new(args: &'a ReplayArgs, plan: &Arc<Plan>, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Printer<'a> {
+        Printer { args, plan: Arc::clone(plan), violations: 0, out, err }
+    }
+
+    pub fn print(&mut self, transitions: impl Iterator<Item = Transition>) -> ControlFlow<Failure> {
+        for transition in transitions {
+            let routed = !self.plan.thresholds[transition.threshold].output.shadow;
+            self.violations += u64::from(routed && transition.to == Verdict::Violation);
+            let written = match self.args.format {
+                Format::Json => writeln!(self.out, "{}", transition.to_json(&self.plan)),
+                Format::Human => human(self.out, &transition, &self.plan),
+            };
+            if let Err(error) = written {
+                return ControlFlow::Break(Failure::Output(error, self.violated()));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    pub fn say(&mut self, line: &str) {
+        say(self.err, line);
+    }
+
+    fn summarise(&mut self, evaluator: &Evaluator, lane: &Lane, totals: &Totals) -> Result<(), Failure> {
+        let text = summary::render(&self.plan, evaluator, totals);
+        let written = match self.args.format {
+            Format::Human => write!(self.out, "\n{text}"),
+            Format::Json => write!(self.err, "{text}").or(Ok(())),
+        };
+        let found = self.found(totals);
+        written.and_then(|()| self.out.flush()).map_err(|error| Failure::Output(error, found))?;
+        for warning in summary::warnings(&self.plan, evaluator, lane.unread(), totals) {
+            self.say(&format!("warning: {warning}"));
+        }
+        Ok(())
+    }
+
+    /// The exit code by the violations so far.
+    fn violated(&self) -> u8 {
+        if self.args.fail_on_violation && self.violations > 0 { FOUND } else { FINE }
+    }
+
+    /// The exit code by what was found so far.
+    fn found(&self, totals: &Totals) -> u8 {
+        let too_many = self.args.max_rejects.is_some_and(|most| totals.refused_lines() > most);
+        if too_many { FOUND } else { self.violated() }
+    }
 }
 
 impl<'a> Replay<'a> {
@@ -262,13 +336,11 @@ impl<'a> Replay<'a> {
             longest_grace: plan.thresholds.iter().map(|threshold| threshold.grace).max().unwrap_or(0),
             held: Vec::new(),
             totals: Totals::default(),
-            violations: 0,
             failed: false,
             rejects,
+            printer: Printer::new(args, &plan, out, err),
             args,
             plan,
-            out,
-            err,
         }
     }
 
@@ -278,7 +350,7 @@ impl<'a> Replay<'a> {
             Read::Refused(refused, place, line) => self.refuse(refused.cause(), &refused, place, line),
             Read::Failed(error) => {
                 self.failed = true;
-                self.say(&format!("highwater: {error}"));
+                self.printer.say(&format!("highwater: {error}"));
                 ControlFlow::Continue(())
             }
         }
@@ -297,9 +369,7 @@ impl<'a> Replay<'a> {
             self.totals.outside += 1;
             return ControlFlow::Continue(());
         }
-        let micros = event.time.micros();
-        self.totals.events += 1;
-        self.totals.least = Some(self.totals.least.map_or(micros, |least| least.min(micros)));
+        self.totals.note(event.time);
         self.lanes[0].observe(event);
         if event.time > self.greatest {
             self.greatest = event.time;
@@ -328,7 +398,7 @@ impl<'a> Replay<'a> {
         line: &[u8],
     ) -> ControlFlow<Failure> {
         if self.totals.refuse(cause) {
-            self.say(&format!("{place}: {message} (the first line refused by this cause)"));
+            self.printer.say(&format!("{place}: {message} (the first line refused by this cause)"));
         }
         if let Some(rejects) = &mut self.rejects
             && let Err(error) = rejects.write_all(line).and_then(|()| rejects.write_all(b"\n"))
@@ -342,23 +412,7 @@ impl<'a> Replay<'a> {
     fn print(&mut self, until: Timestamp) -> ControlFlow<Failure> {
         self.held.sort_by(|a, b| a.order().cmp(&b.order()));
         let ready = self.held.partition_point(|transition| transition.end <= until);
-        let mut failed = None;
-        for transition in self.held.drain(..ready) {
-            let routed = !self.plan.thresholds[transition.threshold].output.shadow;
-            self.violations += u64::from(routed && transition.to == Verdict::Violation);
-            let written = match self.args.format {
-                Format::Json => writeln!(self.out, "{}", transition.to_json(&self.plan)),
-                Format::Human => human(self.out, &transition, &self.plan),
-            };
-            if let Err(error) = written {
-                failed = Some(error);
-                break;
-            }
-        }
-        if let Some(error) = failed {
-            return ControlFlow::Break(Failure::Output(error, self.found()));
-        }
-        ControlFlow::Continue(())
+        self.printer.print(self.held.drain(..ready))
     }
 
     fn finish(mut self) -> Result<u8, Failure> {
@@ -373,32 +427,13 @@ impl<'a> Replay<'a> {
                 return Err(failure);
             }
         }
-        self.totals.greatest = (self.totals.events > 0).then_some(self.greatest.micros());
         if let Some(rejects) = &mut self.rejects {
             rejects.flush().map_err(|error| rejects_failed(self.args, &error))?;
         }
-        let text = summary::render(&self.plan, &self.evaluator, &self.totals);
-        let written = match self.args.format {
-            Format::Human => write!(self.out, "\n{text}"),
-            Format::Json => write!(self.err, "{text}").or(Ok(())),
-        };
-        written.and_then(|()| self.out.flush()).map_err(|error| Failure::Output(error, self.found()))?;
-        for warning in summary::warnings(&self.plan, &self.evaluator, self.lanes[0].unread(), &self.totals) {
-            self.say(&format!("warning: {warning}"));
-        }
+        self.printer.summarise(&self.evaluator, &self.lanes[0], &self.totals)?;
         // A history of which no line was understood has not been judged.
         let understood = self.totals.events + self.totals.outside > 0 || self.totals.refused_lines() == 0;
-        Ok(if self.failed || !understood { FAILED } else { self.found() })
-    }
-
-    fn say(&mut self, line: &str) {
-        say(self.err, line);
-    }
-
-    /// The exit code by what was found so far.
-    fn found(&self) -> u8 {
-        let too_many = self.args.max_rejects.is_some_and(|most| self.totals.refused_lines() > most);
-        if too_many || (self.args.fail_on_violation && self.violations > 0) { FOUND } else { FINE }
+        Ok(if self.failed || !understood { FAILED } else { self.printer.found(&self.totals) })
     }
 }
 

@@ -23,6 +23,14 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Counts an event that was taken.
+    pub fn note(&mut self, time: Timestamp) {
+        let micros = time.micros();
+        self.events += 1;
+        self.least = Some(self.least.map_or(micros, |least| least.min(micros)));
+        self.greatest = self.greatest.max(Some(micros));
+    }
+
     /// Counts a line that was refused; true if it is the first of its cause.
     pub fn refuse(&mut self, cause: &'static str) -> bool {
         match self.refused.iter_mut().find(|(known, _)| *known == cause) {

@@ -17,6 +17,8 @@ pub(super) struct Context<'a> {
     pub patterns: HashMap<Box<str>, Checked>,
     /// About how many states the patterns have so far.
     pub states: u64,
+    /// What no message may show of the files.
+    pub hidden: Vec<Span>,
     found: Vec<Diagnostic>,
     /// How many of them reading has found; they come first.
     by_reading: usize,
@@ -40,6 +42,7 @@ impl<'a> Context<'a> {
             unset,
             patterns: HashMap::new(),
             states: 0,
+            hidden: Vec::new(),
             by_reading: found.len(),
             found,
             errors,

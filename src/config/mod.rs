@@ -73,13 +73,20 @@ pub fn from_text(text: &str) -> Loaded {
 }
 
 /// Checks what was read. `diagnostics` is about what could not be.
-fn check(sources: Sources, mut diagnostics: Vec<Diagnostic>, environment: &dyn Environment, unset: Unset) -> Loaded {
+fn check(
+    mut sources: Sources,
+    mut diagnostics: Vec<Diagnostic>,
+    environment: &dyn Environment,
+    unset: Unset,
+) -> Loaded {
     let unreadable = diagnostics.len();
     let files: Vec<_> =
         sources.files.iter().zip(0..).map(|(file, index)| read(&file.text, index, &mut diagnostics)).collect();
     let mut context = Context::new(&sources, environment, unset, diagnostics);
     let plan = root::check(&files, &mut context);
+    let hidden = std::mem::take(&mut context.hidden);
     let mut diagnostics = context.finish();
+    hidden.into_iter().for_each(|span| sources.hide(span));
     diagnostics.sort_by_key(|diagnostic| {
         let span = diagnostic.labels[0].span;
         (span.file, span.start)

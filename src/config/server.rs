@@ -274,11 +274,15 @@ fn open(server: &mut Server, form: &Form, context: &mut Context) {
 }
 
 fn token(server: &mut Server, form: &Form, context: &mut Context) {
-    let is_here = match &form.kind {
-        Kind::String(_) => true,
-        Kind::Tagged(tag, inner) => tag.as_ref() == "env" && matches!(inner.kind, Kind::Vector(_)),
-        _ => false,
+    let written = match &form.kind {
+        Kind::String(_) => Some(form.span),
+        Kind::Tagged(tag, inner) => match &inner.kind {
+            Kind::Vector(items) if tag.as_ref() == "env" => items.last().map(|default| default.span),
+            _ => None,
+        },
+        _ => None,
     };
+    context.hidden.extend(written);
     let Some(text) = values::text(form, "`:token`", Appears::Nowhere, context) else { return };
     let is_sign = |c: char| c.is_ascii_graphic();
     let (least, most, length) = (*TOKEN.start(), *TOKEN.end(), text.text.chars().count());
@@ -288,7 +292,7 @@ fn token(server: &mut Server, form: &Form, context: &mut Context) {
     if !text.text.chars().all(is_sign) {
         return context.report(catalogue::token_for_no_header(text.span));
     }
-    if is_here {
+    if written.is_some() {
         context.report(catalogue::token_in_file(form.span));
     }
     server.token = Some(Secret(text.text));

@@ -87,6 +87,14 @@ impl Sources {
         u32::try_from(self.files.len() - 1).expect("fewer than 2^32 files")
     }
 
+    /// Makes what a span covers unreadable, so that no message shows it; places stay what they are.
+    pub fn hide(&mut self, span: Span) {
+        let text = &mut self.files[span.file as usize].text;
+        let (start, end) = (span.start as usize, span.end as usize);
+        let stars = "*".repeat(end - start);
+        text.replace_range(start..end, &stars);
+    }
+
     /// The text that a span covers.
     pub fn text(&self, span: Span) -> &str {
         &self.files[span.file as usize].text[span.start as usize..span.end as usize]

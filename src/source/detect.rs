@@ -1,7 +1,7 @@
 //! Which decoder fits an input, by its first lines.
 
 use super::log::LogFormat;
-use super::{Wanted, json};
+use super::{Wanted, json, recording};
 
 /// What the lines of an input are.
 #[derive(Clone, Debug)]
@@ -54,6 +54,9 @@ pub fn detect(sample: &[u8], ended: bool) -> Result<Option<Kind>, String> {
     let Some(first) = lines.first() else {
         return Ok(None);
     };
+    if recording::begins(first) {
+        return Err("is a recording of `run --record`: add `--as-live`".into());
+    }
     let inside = first.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     match inside.map(<[u8]>::first) {
         Some(Some(b'"' | b'}')) => return Ok(Some(Kind::Json)),

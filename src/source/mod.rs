@@ -4,6 +4,7 @@ pub mod edn;
 pub mod input;
 pub mod json;
 pub mod log;
+pub mod recording;
 pub mod riemann;
 
 mod bytes;

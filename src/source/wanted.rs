@@ -56,6 +56,11 @@ impl Wanted {
         Wanted::of(fields)
     }
 
+    /// The host too.
+    pub fn and_host(self) -> Wanted {
+        Wanted { host: true, ..self }
+    }
+
     /// These fields.
     pub fn of<'f>(fields: impl IntoIterator<Item = &'f Field>) -> Wanted {
         let mut wanted = Wanted::default();

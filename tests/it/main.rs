@@ -14,6 +14,7 @@ mod model;
 mod peers;
 mod replay_command;
 mod replay_model;
+mod run_command;
 mod source;
 mod source_input;
 mod source_json;

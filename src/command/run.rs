@@ -1,0 +1,160 @@
+//! `run`: the daemon.
+
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+
+use clap::{Args, ValueEnum};
+
+use super::terminal;
+use super::{FAILED, FINE};
+use crate::config::{self, Unset};
+use crate::edn;
+use crate::plan::{Listener, Plan};
+use crate::server::{self, Failure, Settings};
+
+/// More lanes than this help nobody.
+const MOST_LANES: usize = 64;
+/// So many lanes are started at most unless it is said otherwise.
+const LANES: usize = 8;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+    highwater run -c thresholds\n  \
+    highwater run -c thresholds --tcp 127.0.0.1:0 --udp none --http none\n  \
+    highwater run -c thresholds --record today.jsonl    # then: highwater replay -c thresholds --as-live today.jsonl")]
+pub struct RunArgs {
+    /// Threshold files or folders [default: ./thresholds.edn, else ./thresholds]
+    #[arg(short = 'c', long = "config", value_name = "PATH")]
+    config: Vec<PathBuf>,
+    /// Where to listen for Riemann's protocol over TCP, or `none` [default: 127.0.0.1:5555]
+    #[arg(long, value_name = "ADDR")]
+    tcp: Option<String>,
+    /// Where to listen for Riemann's protocol over UDP, or `none` [default: 127.0.0.1:5555]
+    #[arg(long, value_name = "ADDR")]
+    udp: Option<String>,
+    /// Where to listen for HTTP, or `none` [default: 127.0.0.1:5556]
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// Keep no state: after a restart, windows and statuses begin anew
+    #[arg(long)]
+    no_state: bool,
+    /// Where to keep state (not supported yet)
+    #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
+    state: Option<PathBuf>,
+    /// Write what arrives, and when, to a new file, for `replay --as-live`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Threads that read and count [default: one for each core]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=MOST_LANES as u64))]
+    lanes: Option<u64>,
+    /// How the log is written to stderr: `human`, or `json`, one object a line
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    log: Log,
+    /// What is logged: `error`, `warn`, `info`, `debug`
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: tracing::Level,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Log {
+    Human,
+    Json,
+}
+
+/// Runs the daemon until it is stopped; returns the exit code.
+pub fn run(args: &RunArgs) -> u8 {
+    let mut err = io::stderr();
+    let plan = match load(args, &mut err) {
+        Ok(plan) => plan,
+        Err(message) => {
+            if let Some(message) = message {
+                let _ = writeln!(err, "{}", terminal::printable(&format!("highwater: {message}")));
+            }
+            return FAILED;
+        }
+    };
+    start_log(args);
+    if !args.no_state {
+        tracing::info!("no state is kept yet: after a restart, windows and statuses begin anew");
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let lanes = args.lanes.map_or(cores.min(LANES), |lanes| usize::try_from(lanes).unwrap_or(1));
+    match server::run(plan, &Settings { lanes, record: args.record.clone() }) {
+        Ok(counters) => {
+            report(&counters);
+            FINE
+        }
+        Err(Failure::Start(message)) => {
+            let _ = writeln!(err, "{}", terminal::printable(&format!("highwater: {message}")));
+            FAILED
+        }
+        Err(Failure::Output(error)) => terminal::output_failed(&error, FINE, &mut err),
+    }
+}
+
+/// The plan with what the command line says; None if all has been said.
+fn load(args: &RunArgs, err: &mut dyn Write) -> Result<Plan, Option<String>> {
+    if args.state.is_some() {
+        return Err(Some("--state is not supported yet: this version keeps no state; leave it out".to_string()));
+    }
+    let loaded = config::load(&args.config, &config::Process, Unset::Error);
+    let _ = write!(err, "{}", edn::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stderr()));
+    let mut plan = loaded.plan.ok_or(None)?;
+    let server = &mut plan.server;
+    for (option, text, listeners) in [
+        ("--tcp", &args.tcp, &mut server.tcp),
+        ("--udp", &args.udp, &mut server.udp),
+        ("--http", &args.http, &mut server.http),
+    ] {
+        if let Some(text) = text {
+            let address = config::address(text).map_err(|error| Some(format!("{option}: {error}")))?;
+            override_address(listeners, address);
+        }
+    }
+    if server.tcp.is_empty() && server.udp.is_empty() && server.tls.is_empty() && server.http.is_empty() {
+        return Err(Some(
+            "nothing is listened on: all of `:tcp`, `:udp`, `:tls` and `:http` are turned off".to_string(),
+        ));
+    }
+    // Addresses of files were checked there; these may be of the command line.
+    if let Some(exposed) = server.exposed().first() {
+        return Err(Some(format!("{exposed}; {}", exposed.remedy())));
+    }
+    Ok(plan)
+}
+
+/// The address given takes the place of those configured; what is known of the senders stays.
+fn override_address(listeners: &mut Vec<Listener>, address: Option<SocketAddr>) {
+    let known = listeners.first().copied();
+    let at = |address| known.map_or(Listener::at(address), |known| Listener { address, ..known });
+    *listeners = address.into_iter().map(at).collect();
+}
+
+fn start_log(args: &RunArgs) {
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(args.log_level).with_target(false);
+    // One process starts its log once; a second attempt would change nothing.
+    let _ = match args.log {
+        Log::Human => log.with_ansi(io::stderr().is_terminal()).try_init(),
+        Log::Json => log.json().flatten_event(true).with_ansi(false).try_init(),
+    };
+}
+
+/// What was taken in and said, at the end.
+fn report(counters: &server::counters::Counters) {
+    let events: u64 =
+        server::counters::Source::ALL.iter().map(|source| counters.of(*source).events.load(Relaxed)).sum();
+    let refused: u64 = counters.refused().values().sum();
+    let turned_away: u64 = counters.turned_away().values().sum();
+    tracing::info!(
+        events,
+        late = counters.late.load(Relaxed),
+        ahead = counters.ahead.load(Relaxed),
+        refused,
+        turned_away,
+        violations = counters.violations.load(Relaxed),
+        recoveries = counters.recoveries.load(Relaxed),
+        "stopped"
+    );
+}

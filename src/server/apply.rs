@@ -1,0 +1,167 @@
+//! What a source read is applied: decoded, counted, recorded, answered.
+
+use std::sync::{Arc, Mutex};
+
+use super::clock;
+use super::counters::{Batch, Counters, Source, Untimely};
+use super::record::Recorder;
+use super::{counters, lock};
+use crate::engine::{Event, Lane};
+use crate::plan::{EventTime, Limits, Plan, Timestamp};
+use crate::source::riemann::{self, Malformed, Reading};
+use crate::source::{Refused, Wanted, json, recording};
+
+/// What a lane thread needs to apply what it read.
+pub struct Applying {
+    pub lane: Arc<Mutex<Lane>>,
+    pub counters: Arc<Counters>,
+    pub recorder: Option<Arc<Recorder>>,
+    pub wanted: Wanted,
+    pub limits: Limits,
+    /// In microseconds.
+    pub max_skew: i64,
+}
+
+/// The lane, locked, and the time of what is applied: once for each read, not for each event.
+pub struct Session<'a> {
+    applying: &'a Applying,
+    lane: std::sync::MutexGuard<'a, Lane>,
+    arrival: Timestamp,
+    not_ahead: Timestamp,
+    source: Source,
+    time: EventTime,
+    batch: Batch,
+    record: Vec<u8>,
+}
+
+impl Applying {
+    pub fn new(plan: &Plan, wanted: Wanted, lane: Arc<Mutex<Lane>>, counters: Arc<Counters>) -> Applying {
+        Applying { lane, counters, recorder: None, wanted, limits: plan.limits, max_skew: plan.max_skew }
+    }
+
+    /// Locks the lane for what one read brought.
+    ///
+    /// The clock is read under the lock: what arrives after a window was taken is never dated before its end.
+    pub fn session(&self, source: Source, time: EventTime) -> Session<'_> {
+        let lane = lock(&self.lane);
+        let arrival = clock::wall();
+        Session {
+            applying: self,
+            lane,
+            arrival,
+            not_ahead: arrival.plus(self.max_skew),
+            source,
+            time,
+            batch: Batch::default(),
+            record: Vec::new(),
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Applies one message of Riemann's protocol and appends the framed answer.
+    ///
+    /// # Errors
+    /// The message is none: nothing of it was applied, and what follows on the connection cannot be trusted.
+    pub fn message(&mut self, message: &[u8], answer: &mut Vec<u8>) -> Result<(), Malformed> {
+        let survey = riemann::survey(message)?;
+        let mut first: Option<(usize, Refused)> = None;
+        let mut bad = 0;
+        let mut at = 0;
+        let Session { applying, lane, arrival, not_ahead, batch, record, .. } = self;
+        let reading = Reading {
+            wanted: &applying.wanted,
+            attributes: applying.limits.attributes,
+            event_bytes: applying.limits.event_bytes,
+            arrival: *arrival,
+            time: self.time,
+        };
+        riemann::events(message, &reading, |read| {
+            at += 1;
+            match read {
+                Ok(event) => {
+                    if applying.recorder.is_some() {
+                        recording::write_event(event, *arrival, record);
+                    }
+                    observe(event, *not_ahead, lane, batch);
+                }
+                Err(refused) => {
+                    bad += 1;
+                    batch.refuse(refused.cause());
+                    first.get_or_insert((at, refused));
+                }
+            }
+        });
+        batch.messages += 1;
+        batch.states += survey.states as u64;
+        if let Some((at, refused)) = first {
+            let others = if survey.events > bad { "; the others were taken" } else { "" };
+            let more = if bad > 1 { format!(", the first of {bad} that were refused") } else { String::new() };
+            riemann::error_reply(&format!("event {at} of {}{more}: {refused}{others}", survey.events), answer);
+        } else if survey.query.is_some() {
+            batch.queries += 1;
+            riemann::error_reply("queries are not supported yet", answer);
+        } else {
+            answer.extend_from_slice(&riemann::ACK);
+        }
+        Ok(())
+    }
+
+    /// Applies one event as a line of JSON.
+    ///
+    /// # Errors
+    /// Why it was refused: it is counted, and nothing else happened.
+    pub fn line(&mut self, line: &[u8]) -> Result<(), Refused> {
+        let limits = &self.applying.limits;
+        let too_long = (line.len() > limits.line_bytes).then_some(Refused::TooLong { limit: limits.line_bytes });
+        let event = match too_long {
+            Some(refused) => Err(refused),
+            None => json::decode_at(line, &self.applying.wanted, limits.attributes, self.arrival, self.time),
+        };
+        match event {
+            Ok(event) => {
+                if self.applying.recorder.is_some() {
+                    recording::write_event(&event, self.arrival, &mut self.record);
+                }
+                observe(&event, self.not_ahead, &mut self.lane, &mut self.batch);
+                Ok(())
+            }
+            Err(refused) => {
+                self.batch.refuse(refused.cause());
+                Err(refused)
+            }
+        }
+    }
+}
+
+impl Drop for Session<'_> {
+    /// Counts what was applied, and records it while the lane is still locked: the order of a recording explains the
+    /// result.
+    fn drop(&mut self) {
+        if let Some(recorder) = &self.applying.recorder
+            && !self.record.is_empty()
+        {
+            recorder.append(&self.record, &self.applying.counters);
+        }
+        self.applying.counters.add(self.source, &mut self.batch);
+    }
+}
+
+/// Counts one event, unless it is further ahead of the clock than is allowed.
+#[inline]
+fn observe(event: &Event<'_>, not_ahead: Timestamp, lane: &mut Lane, batch: &mut Batch) {
+    batch.events += 1;
+    if event.time > not_ahead {
+        return batch.untimely(&host(event), counters::Untimely::AHEAD);
+    }
+    if lane.observe(event) {
+        batch.untimely(&host(event), Untimely::LATE);
+    }
+}
+
+#[cold]
+fn host(event: &Event<'_>) -> Vec<u8> {
+    let mut text = Vec::new();
+    event.host.write_text(&mut text);
+    text
+}

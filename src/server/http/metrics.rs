@@ -1,0 +1,220 @@
+//! `GET /metrics`: the text format of Prometheus.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use hyper::StatusCode;
+
+use super::{Answer, with_type};
+use crate::engine::{Evaluator, Intake};
+use crate::plan::Plan;
+use crate::server::clock::Clocks;
+use crate::server::counters::{Counters, PerSource, Source};
+use crate::server::desk::Local;
+use crate::server::lock;
+
+/// Without a sign of the judge for so many seconds, windows are not closed on time.
+const SILENT: i64 = 15;
+
+/// What the judge last said of every threshold.
+#[derive(Debug, Default)]
+pub struct Published {
+    pub thresholds: Vec<PerThreshold>,
+}
+
+#[derive(Debug)]
+pub struct PerThreshold {
+    pub groups: u64,
+    pub violated: u64,
+    pub judged: u64,
+    pub without_verdict: u64,
+    pub intake: Intake,
+}
+
+impl Published {
+    pub fn of(plan: &Plan, evaluator: &Evaluator) -> Published {
+        let of = |i: usize| {
+            let (intake, account) = evaluator.report(i);
+            let (groups, violated) = evaluator.groups(i);
+            PerThreshold {
+                groups: groups as u64,
+                violated: violated as u64,
+                judged: account.judged,
+                without_verdict: account.cut + account.empty + account.few,
+                intake: *intake,
+            }
+        };
+        Published { thresholds: (0..plan.thresholds.len()).map(of).collect() }
+    }
+}
+
+/// For how many seconds the judge has given no sign, if that is too long.
+pub fn late_judge(counters: &Counters) -> Option<i64> {
+    let alive = i64::try_from(counters.alive.load(Relaxed)).unwrap_or(i64::MAX);
+    let silent = (Clocks::now().boot - alive) / 1_000_000;
+    (silent >= SILENT).then_some(silent)
+}
+
+pub fn page(local: &Local) -> Answer {
+    let published = Arc::clone(&*lock(&local.page.published));
+    let text = render(&local.page.plan, &published, &local.applying.counters);
+    with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+/// The whole page.
+pub fn render(plan: &Plan, published: &Published, counters: &Counters) -> String {
+    let mut page = Page { text: String::new() };
+    page.family("highwater_build_info", "gauge", "The version that runs.");
+    page.sample("highwater_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    of_sources(&mut page, counters);
+    of_process(&mut page, counters);
+    of_thresholds(&mut page, plan, published);
+    page.text
+}
+
+fn of_sources(page: &mut Page, counters: &Counters) {
+    type Count = fn(&PerSource) -> &AtomicU64;
+    let families: [(&str, &str, &str, Count); 5] = [
+        ("highwater_connections", "gauge", "Connections that are open.", |of| &of.connections),
+        ("highwater_accepted_connections_total", "counter", "Connections that were accepted.", |of| &of.accepted),
+        ("highwater_messages_total", "counter", "Messages that were applied.", |of| &of.messages),
+        ("highwater_events_total", "counter", "Events that were decoded.", |of| &of.events),
+        ("highwater_received_bytes_total", "counter", "Bytes that were received.", |of| &of.bytes),
+    ];
+    for (name, kind, help, count) in families {
+        page.family(name, kind, help);
+        for source in Source::ALL {
+            page.sample(name, &[("source", source.name())], count(counters.of(source)).load(Relaxed));
+        }
+    }
+    let by_cause: [(&str, &str, BTreeMap<&'static str, u64>); 2] = [
+        ("highwater_refused_events_total", "Events that were refused, by cause.", counters.refused()),
+        (
+            "highwater_turned_away_total",
+            "Connections, messages and datagrams that were not taken, by cause.",
+            counters.turned_away(),
+        ),
+    ];
+    for (name, help, causes) in by_cause {
+        page.family(name, "counter", help);
+        for (cause, n) in causes {
+            page.sample(name, &[("cause", cause)], n);
+        }
+    }
+    let (hosts, others) = counters.hosts();
+    let name = "highwater_untimely_host_events_total";
+    page.family(
+        name,
+        "counter",
+        "Events that were late or ahead of the clock, by host; host \"\" is events without one.",
+    );
+    for (host, n) in &hosts {
+        page.sample(name, &[("host", host), ("cause", "late")], n.late);
+        page.sample(name, &[("host", host), ("cause", "ahead")], n.ahead);
+    }
+    let name = "highwater_untimely_other_host_events_total";
+    page.family(name, "counter", "The same for hosts beyond those that are named.");
+    page.sample(name, &[("cause", "late")], others.late);
+    page.sample(name, &[("cause", "ahead")], others.ahead);
+}
+
+fn of_process(page: &mut Page, counters: &Counters) {
+    let families: [(&str, &str, &AtomicU64); 9] = [
+        ("late_events_total", "Events that came when windows of a threshold were closed.", &counters.late),
+        ("ahead_events_total", "Events further ahead of the clock than :max-skew, left out.", &counters.ahead),
+        ("ignored_states_total", "States of Riemann's old protocol, taken and ignored.", &counters.states),
+        ("refused_queries_total", "Queries, which are not supported yet.", &counters.queries),
+        ("ticks_total", "Looks at the clock.", &counters.ticks),
+        ("cut_drains_total", "Closings of windows that could not wait for all that had arrived.", &counters.cut_drains),
+        ("clock_jumps_total", "Jumps of the clock, suspends and stops of the process.", &counters.jumps),
+        ("violations_total", "Transitions to violation.", &counters.violations),
+        ("recoveries_total", "Transitions to ok.", &counters.recoveries),
+    ];
+    for (name, help, count) in families {
+        let name = format!("highwater_{name}");
+        page.family(&name, "counter", help);
+        page.sample(&name, &[], count.load(Relaxed));
+    }
+    page.family("highwater_unwatched_seconds_total", "counter", "Time that jumps of the clock left unwatched.");
+    let unwatched = counters.unwatched.load(Relaxed) as f64 / 1e6;
+    page.sample("highwater_unwatched_seconds_total", &[], unwatched);
+    page.family("highwater_recording_failed", "gauge", "1 once a recording could not be written any more.");
+    page.sample("highwater_recording_failed", &[], counters.recording_failed.load(Relaxed));
+    page.family("highwater_receiving_bytes", "gauge", "Memory for messages that have arrived in part.");
+    page.sample("highwater_receiving_bytes", &[], counters.receiving.load(Relaxed));
+}
+
+fn of_thresholds(page: &mut Page, plan: &Plan, published: &Published) {
+    type Count = fn(&PerThreshold) -> u64;
+    let families: [(&str, &str, &str, Count); 5] = [
+        ("groups", "gauge", "Groups of a threshold.", |of| of.groups),
+        ("violated_groups", "gauge", "Groups of a threshold that are in violation.", |of| of.violated),
+        ("judged_windows_total", "counter", "Windows that gave a verdict.", |of| of.judged),
+        ("windows_without_verdict_total", "counter", "Windows that gave none.", |of| of.without_verdict),
+        ("counted_events_total", "counter", "Events that were counted.", |of| of.intake.counted),
+    ];
+    for (name, kind, help, count) in families {
+        let name = format!("highwater_threshold_{name}");
+        page.family(&name, kind, help);
+        for (threshold, of) in plan.thresholds.iter().zip(&published.thresholds) {
+            page.sample(&name, &[("threshold", &threshold.id)], count(of));
+        }
+    }
+    type Left = fn(&Intake) -> u64;
+    let causes: [(&str, Left); 6] = [
+        ("absent", |intake| intake.absent),
+        ("no number", |intake| intake.no_number),
+        ("late", |intake| intake.late),
+        ("groups", |intake| intake.groups),
+        ("group-bytes", |intake| intake.group_bytes),
+        ("open-windows", |intake| intake.windows),
+    ];
+    let name = "highwater_threshold_left_out_events_total";
+    page.family(
+        name,
+        "counter",
+        "Events of a threshold that could not be counted, by cause; none of a cause is not shown.",
+    );
+    for (threshold, of) in plan.thresholds.iter().zip(&published.thresholds) {
+        for (cause, count) in causes {
+            let n = count(&of.intake);
+            if n > 0 {
+                page.sample(name, &[("threshold", &threshold.id), ("cause", cause)], n);
+            }
+        }
+    }
+}
+
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.text.push_str(name);
+        for (i, (label, text)) in labels.iter().enumerate() {
+            self.text.push(if i == 0 { '{' } else { ',' });
+            self.text.push_str(label);
+            self.text.push_str("=\"");
+            for c in text.chars() {
+                match c {
+                    '\\' => self.text.push_str("\\\\"),
+                    '"' => self.text.push_str("\\\""),
+                    '\n' => self.text.push_str("\\n"),
+                    other => self.text.push(other),
+                }
+            }
+            self.text.push('"');
+        }
+        if !labels.is_empty() {
+            self.text.push('}');
+        }
+        let _ = writeln!(self.text, " {value}");
+    }
+}

@@ -1,0 +1,230 @@
+//! The judge thread: sleeps until a window ends, lets the sockets be read, and closes what is due.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::{Clocks, FAR_APART, Passed};
+use super::counters::Counters;
+use super::desk::{self, Drained};
+use super::http::metrics::Published;
+use super::notices::Notices;
+use super::record::Recorder;
+use super::{accept, lock};
+use crate::engine::{Evaluator, Lane, Transition, Verdict};
+use crate::plan::{Plan, Timestamp};
+use crate::source::recording;
+
+/// The judge looks at the clocks at least so often.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long an ordinary tick waits for the sockets to be empty.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// And one after nobody has watched for a while: what waits is more.
+const LONG_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What lanes count is taken in at least so often, in microseconds, that long windows show in the metrics.
+const CATCH_UP: i64 = 10_000_000;
+
+/// What the judge is asked.
+pub enum Request {
+    /// `/state`: of one threshold or of all, so many groups each.
+    State {
+        threshold: Option<String>,
+        groups: usize,
+        reply: oneshot::Sender<Option<serde_json::Value>>,
+    },
+    Stop,
+}
+
+/// Owns the evaluator. See the crate's documentation, "The daemon".
+pub struct Judge {
+    pub plan: Arc<Plan>,
+    pub evaluator: Evaluator,
+    pub lanes: Vec<Arc<Mutex<Lane>>>,
+    pub desks: Vec<mpsc::UnboundedSender<desk::Request>>,
+    pub acceptor: mpsc::UnboundedSender<accept::Request>,
+    pub out: SyncSender<Vec<Transition>>,
+    pub recorder: Option<Arc<Recorder>>,
+    pub counters: Arc<Counters>,
+    pub published: Arc<Mutex<Arc<Published>>>,
+    pub notices: Notices,
+    /// The clocks when the last tick was done.
+    pub last: Clocks,
+    /// When what the lanes count was last taken in, by the boot clock.
+    pub caught_up: i64,
+}
+
+impl Judge {
+    /// Judges until it is asked to stop; the last tick is at the end.
+    pub fn run(mut self, requests: &Receiver<Request>) {
+        self.publish();
+        loop {
+            match requests.recv_timeout(self.pause()) {
+                Ok(Request::State { threshold, groups, reply }) => {
+                    let _ = reply.send(self.state(threshold.as_deref(), groups));
+                }
+                Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.tick(false);
+        }
+        self.tick(true);
+        let end = self.last.wall;
+        self.record(|out| recording::write_end(end, out));
+        self.flush();
+    }
+
+    /// How long nothing has to be done.
+    fn pause(&self) -> Duration {
+        let ahead = self.evaluator.next_deadline().micros().saturating_sub(Clocks::now().wall.micros());
+        Duration::from_micros(u64::try_from(ahead).unwrap_or(0)).min(HEARTBEAT)
+    }
+
+    /// Does what the clocks say is due; at the `last` tick whatever they say.
+    fn tick(&mut self, last: bool) {
+        let now = Clocks::now();
+        let far_apart = now.boot - self.last.boot > FAR_APART;
+        let due = self.evaluator.next_deadline() <= now.wall;
+        let stepped = now.since(self.last, true, self.plan.max_skew) != Passed::Steadily;
+        let closes = due || far_apart || stepped || last;
+        if closes {
+            let drained = self.drain(if far_apart { LONG_PATIENCE } else { PATIENCE });
+            if drained.cut {
+                self.counters.cut_drains.fetch_add(1, Relaxed);
+            }
+            self.pass(now, drained.bytes > 0);
+            self.close(now.wall);
+        }
+        self.counters.ticks.fetch_add(1, Relaxed);
+        if now.boot >= self.caught_up + CATCH_UP {
+            self.catch_up();
+            self.caught_up = now.boot;
+            self.publish();
+        } else if closes {
+            self.publish();
+        }
+        self.notices.look(&self.counters, now.boot);
+        self.flush();
+        // What the tick itself took was watched: the sockets kept what came.
+        self.last = Clocks::now();
+        self.counters.alive.store(u64::try_from(self.last.boot).unwrap_or(0), Relaxed);
+    }
+
+    /// Lets the acceptor and every lane thread read what their sockets hold.
+    fn drain(&self, patience: Duration) -> Drained {
+        let mut sum = Drained::default();
+        // First what waits to be accepted: the lanes then find its bytes.
+        let (reply, accepted) = channel();
+        if self.acceptor.send(accept::Request::Drain(reply)).is_ok() {
+            let _ = accepted.recv_timeout(patience);
+        }
+        let (reply, drained) = channel();
+        for desk in &self.desks {
+            let _ = desk.send(desk::Request::Drain(patience, reply.clone()));
+        }
+        drop(reply);
+        for drained in drained {
+            sum.bytes += drained.bytes;
+            sum.cut |= drained.cut;
+        }
+        sum
+    }
+
+    /// Tells the evaluator what time did since the last tick.
+    fn pass(&mut self, now: Clocks, heard: bool) {
+        match now.since(self.last, heard, self.plan.max_skew) {
+            Passed::Steadily => return,
+            Passed::Unwatched { from, to, why } => {
+                self.counters.unwatched.fetch_add((to.micros() - from.micros()).max(0).unsigned_abs(), Relaxed);
+                tracing::warn!(%from, %to, "{}: the time between is unwatched", why.text());
+                self.evaluator.unwatched(from, to);
+                self.record(|out| recording::write_unwatched(from, to, out));
+            }
+            Passed::SetBack { from, to } => {
+                tracing::warn!(
+                    %from, %to,
+                    "the clock was set back: time from there on is watched again, but no window is judged twice"
+                );
+                let mut guards = lock_all(&self.lanes);
+                self.evaluator.set_back(to, self.plan.max_skew, &mut unlocked(&mut guards));
+                self.record(|out| recording::write_set_back(to, out));
+            }
+        }
+        self.counters.jumps.fetch_add(1, Relaxed);
+    }
+
+    /// Closes all windows that are due at `now`, and hands on what changed.
+    fn close(&mut self, now: Timestamp) {
+        {
+            let mut guards = lock_all(&self.lanes);
+            self.evaluator.take(now, &mut unlocked(&mut guards));
+            // Under the locks: no event is written before it that was counted after it.
+            self.record(|out| recording::write_clock(now, out));
+        }
+        let mut transitions = Vec::new();
+        self.evaluator.close(&mut transitions);
+        if transitions.is_empty() {
+            return;
+        }
+        let violations = transitions.iter().filter(|transition| transition.to == Verdict::Violation).count();
+        self.counters.violations.fetch_add(violations as u64, Relaxed);
+        self.counters.recoveries.fetch_add((transitions.len() - violations) as u64, Relaxed);
+        // Without a reader the writer has said so, and the process is about to stop.
+        let _ = self.out.send(transitions);
+    }
+
+    /// Takes in what the lanes have counted, and closes nothing.
+    fn catch_up(&mut self) {
+        self.evaluator.take_all(&mut unlocked(&mut lock_all(&self.lanes)));
+        self.evaluator.absorb();
+    }
+
+    fn record(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(recorder) = &self.recorder {
+            let mut line = Vec::new();
+            write(&mut line);
+            recorder.append(&line, &self.counters);
+        }
+    }
+
+    fn flush(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.flush(&self.counters);
+        }
+    }
+
+    fn publish(&mut self) {
+        let published = Arc::new(Published::of(&self.plan, &self.evaluator));
+        *lock(&self.published) = published;
+    }
+
+    /// None if there is no such threshold.
+    fn state(&mut self, threshold: Option<&str>, groups: usize) -> Option<serde_json::Value> {
+        let wanted = match threshold {
+            None => 0..self.plan.thresholds.len(),
+            Some(id) => {
+                let at = self.plan.thresholds.iter().position(|threshold| threshold.id == id)?;
+                at..at + 1
+            }
+        };
+        self.catch_up();
+        let thresholds: Vec<_> = wanted.map(|at| self.evaluator.view(at, groups).to_json(&self.plan)).collect();
+        Some(serde_json::json!({
+            "v": 1,
+            "instance": self.plan.instance,
+            "time": Clocks::now().wall.to_string(),
+            "thresholds": thresholds,
+        }))
+    }
+}
+
+fn lock_all(lanes: &[Arc<Mutex<Lane>>]) -> Vec<MutexGuard<'_, Lane>> {
+    lanes.iter().map(|lane| lock(lane)).collect()
+}
+
+fn unlocked<'g>(guards: &'g mut [MutexGuard<'_, Lane>]) -> Vec<&'g mut Lane> {
+    guards.iter_mut().map(|guard| &mut **guard).collect()
+}

@@ -1,0 +1,324 @@
+//! Everything is opened, then everything is started; and at the end stopped in order.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, mpsc as std_mpsc};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+
+use super::accept::{self, Door, Reception};
+use super::apply::Applying;
+use super::clock::Clocks;
+use super::counters::{Counters, Source};
+use super::desk::{self, Desk};
+use super::http::Page;
+use super::http::metrics::Published;
+use super::judge::{self, Judge};
+use super::notices::Notices;
+use super::record::Recorder;
+use super::{files, output, tls};
+use crate::engine::{Compiled, Evaluator, Watching};
+use crate::plan::{Plan, Server};
+use crate::source::Wanted;
+
+/// The buffer of a UDP socket, in bytes: a surge waits there while a window closes. The system may give less.
+const UDP_BUFFER: usize = 8 << 20;
+/// The exit code after a second signal, as shells have it for SIGINT.
+const AGAIN: i32 = 130;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// What the command line adds to the plan.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Threads that read and count, at least 1.
+    pub lanes: usize,
+    /// Where to write a recording.
+    pub record: Option<PathBuf>,
+}
+
+/// Why the daemon did not start, or ended otherwise than by a signal.
+#[derive(Debug)]
+pub enum Failure {
+    /// One line: what, where, why.
+    Start(String),
+    /// Standard output takes no more.
+    Output(io::Error),
+}
+
+/// All that is open before anything starts.
+struct Opened {
+    doors: Vec<(std::net::TcpListener, Source, crate::plan::EventTime, Option<tokio_rustls::TlsAcceptor>)>,
+    sockets: Vec<(std::net::UdpSocket, crate::plan::EventTime)>,
+    recorder: Option<Arc<Recorder>>,
+    started: Clocks,
+}
+
+/// What tells the main thread to stop.
+enum Stop {
+    Signal(&'static str),
+    Output(io::Error),
+}
+
+/// Runs the daemon until a signal or a failure ends it; returns what was counted.
+///
+/// # Errors
+/// Something could not be opened: then nothing was started. Or standard output takes no more.
+pub fn run(plan: Plan, settings: &Settings) -> Result<Arc<Counters>, Failure> {
+    let plan = Arc::new(plan);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Start(format!("no runtime: {error}")))?;
+    let opened = open(&plan.server, settings)?;
+    let tasks = tokio::task::LocalSet::new();
+    tasks.block_on(&runtime, serve(plan, settings, opened))
+}
+
+fn open(server: &Server, settings: &Settings) -> Result<Opened, Failure> {
+    let mut doors = Vec::new();
+    for (listeners, source) in [(&server.tcp, Source::Tcp), (&server.http, Source::Http)] {
+        for listener in listeners {
+            doors.push((listen(listener.address, source)?, source, listener.time, None));
+        }
+    }
+    for listener in &server.tls {
+        let acceptor = tls::acceptor(listener).map_err(Failure::Start)?;
+        let address = listener.listener.address;
+        doors.push((listen(address, Source::Tls)?, Source::Tls, listener.listener.time, Some(acceptor)));
+    }
+    let mut sockets = Vec::new();
+    for listener in &server.udp {
+        sockets.push((bind_udp(listener.address)?, listener.time));
+    }
+    let started = Clocks::now();
+    let recorder = match &settings.record {
+        None => None,
+        Some(path) => {
+            let recorder = Recorder::create(path, started.wall).map_err(|error| {
+                let remedy =
+                    if error.kind() == io::ErrorKind::AlreadyExists { "; give the name of a new file" } else { "" };
+                Failure::Start(format!("--record: {}: {error}{remedy}", path.display()))
+            })?;
+            Some(Arc::new(recorder))
+        }
+    };
+    Ok(Opened { doors, sockets, recorder, started })
+}
+
+fn listen(address: SocketAddr, source: Source) -> Result<std::net::TcpListener, Failure> {
+    let attempt = || {
+        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        // A restart must not wait for connections of the last run to be forgotten.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(std::net::TcpListener::from(socket))
+    };
+    attempt().map_err(|error| cannot_listen(source, address, &error))
+}
+
+fn bind_udp(address: SocketAddr) -> Result<std::net::UdpSocket, Failure> {
+    let attempt = || {
+        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
+        let _ = socket.set_recv_buffer_size(UDP_BUFFER);
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok(std::net::UdpSocket::from(socket))
+    };
+    attempt().map_err(|error| cannot_listen(Source::Udp, address, &error))
+}
+
+fn cannot_listen(source: Source, address: SocketAddr, error: &io::Error) -> Failure {
+    let name = source.name();
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => match source {
+            Source::Tls => {
+                "; another process listens there, perhaps a Riemann: stop it, or change `:server {:tls …}`".into()
+            }
+            _ => format!("; another process listens there, perhaps a Riemann: stop it, or give `--{name} ADDR`"),
+        },
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege".to_string(),
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address".to_string(),
+        _ => String::new(),
+    };
+    Failure::Start(format!("cannot listen on {name} {address}: {error}{remedy}"))
+}
+
+async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<Arc<Counters>, Failure> {
+    let start = |error: io::Error| Failure::Start(format!("cannot start: {error}"));
+    let mut signals = Signals::new().map_err(start)?;
+    let counters = Arc::new(Counters::default());
+    counters.alive.store(u64::try_from(opened.started.boot).unwrap_or(0), Relaxed);
+    let most = files::make_room(plan.server.connections);
+    let published = Arc::new(Mutex::new(Arc::new(Published::default())));
+    let stopping = Arc::new(AtomicBool::new(false));
+    let (requests, inbox) = std_mpsc::channel();
+    let page = Page {
+        plan: Arc::clone(&plan),
+        judge: requests.clone(),
+        published: Arc::clone(&published),
+        stopping: Arc::clone(&stopping),
+    };
+
+    let watched_from = opened.started.wall;
+    let evaluator = Evaluator::new(&Compiled::new(Arc::clone(&plan)), Watching::From(watched_from.micros()));
+    let lanes: Vec<_> = evaluator.lanes(settings.lanes).into_iter().map(|lane| Arc::new(Mutex::new(lane))).collect();
+    let desks = start_desks(&plan, &lanes, &counters, &opened, &page).map_err(start)?;
+    let senders: Vec<_> = desks.iter().map(|desk| desk.requests.clone()).collect();
+
+    let (failed, failure) = oneshot::channel();
+    let (out, writer) = output::start(Arc::clone(&plan), move |error| drop(failed.send(error))).map_err(start)?;
+    let (acceptor, accepting) = mpsc::unbounded_channel();
+    let judge = Judge {
+        plan: Arc::clone(&plan),
+        evaluator,
+        lanes,
+        desks: senders.clone(),
+        acceptor,
+        out,
+        recorder: opened.recorder.clone(),
+        counters: Arc::clone(&counters),
+        published,
+        notices: Notices::default(),
+        last: opened.started,
+        caught_up: opened.started.boot,
+    };
+    let (ended, end) = oneshot::channel();
+    let judging = std::thread::Builder::new()
+        .name("judge".to_string())
+        .spawn(move || {
+            judge.run(&inbox);
+            let _ = ended.send(());
+        })
+        .map_err(start)?;
+
+    let reception = Rc::new(Reception { desks: senders, counters: Arc::clone(&counters), most, next: Cell::new(0) });
+    let doors = open_doors(opened, &desks, &reception).map_err(start)?;
+    let answering = tokio::task::spawn_local(accept::answer(accepting, Rc::clone(&reception)));
+
+    let why = tokio::select! {
+        name = signals.stop() => Stop::Signal(name),
+        Ok(error) = failure => Stop::Output(error),
+    };
+    stopping.store(true, Relaxed);
+    for door in doors {
+        door.abort();
+        let _ = door.await;
+    }
+    if let Stop::Signal(name) = &why {
+        tracing::info!("{name}: stopping; a second one ends at once");
+    }
+    let _ = requests.send(judge::Request::Stop);
+    signals.unless_again(end).await;
+    answering.abort();
+    let _ = answering.await;
+    drop(reception);
+    // The judge has dropped the queue of the writer, and nobody else asks the lane threads.
+    let (ended, end) = oneshot::channel();
+    let last = move || {
+        let _ = judging.join();
+        for Desk { requests, thread } in desks {
+            drop(requests);
+            let _ = thread.join();
+        }
+        let _ = writer.join();
+        let _ = ended.send(());
+    };
+    // On a thread: whoever does not read our standard output must not keep a second signal from being heard.
+    if std::thread::Builder::new().name("end".to_string()).spawn(last).is_ok() {
+        signals.unless_again(end).await;
+    }
+    match why {
+        Stop::Signal(_) => Ok(counters),
+        Stop::Output(error) => Err(Failure::Output(error)),
+    }
+}
+
+fn start_desks(
+    plan: &Plan,
+    lanes: &[Arc<Mutex<crate::engine::Lane>>],
+    counters: &Arc<Counters>,
+    opened: &Opened,
+    page: &Page,
+) -> io::Result<Vec<Desk>> {
+    let idle = Duration::from_micros(u64::try_from(plan.server.idle).unwrap_or(0));
+    let mut desks = Vec::new();
+    for (i, lane) in lanes.iter().enumerate() {
+        let wanted = if opened.recorder.is_some() { Wanted::all() } else { Wanted::of_plan(plan).and_host() };
+        let mut applying = Applying::new(plan, wanted, Arc::clone(lane), Arc::clone(counters));
+        applying.recorder.clone_from(&opened.recorder);
+        desks.push(desk::start(format!("lane-{i}"), applying, page.clone(), idle)?);
+    }
+    Ok(desks)
+}
+
+/// Begins to accept; says where.
+fn open_doors(
+    opened: Opened,
+    desks: &[Desk],
+    reception: &Rc<Reception>,
+) -> io::Result<Vec<tokio::task::JoinHandle<()>>> {
+    let mut doors = Vec::new();
+    for (listener, source, time, tls) in opened.doors {
+        let address = listener.local_addr()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let door = Rc::new(Door { listener, source, time, tls });
+        doors.push(tokio::task::spawn_local(accept::accept(door, Rc::clone(reception))));
+        tracing::info!("listening on {} {address}", source.name());
+    }
+    for (i, (socket, time)) in opened.sockets.into_iter().enumerate() {
+        let address = socket.local_addr()?;
+        let _ = desks[i % desks.len()].requests.send(desk::Request::Listen(socket, time));
+        tracing::info!("listening on udp {address}");
+    }
+    Ok(doors)
+}
+
+/// The signals that the daemon answers.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the end of something; another signal ends the process at once.
+    async fn unless_again(&mut self, end: oneshot::Receiver<()>) {
+        tokio::select! {
+            _ = end => {}
+            name = self.stop() => {
+                tracing::warn!("{name}: ended at once");
+                std::process::exit(AGAIN);
+            }
+        }
+    }
+
+    /// Waits for a signal to stop.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hang_up.recv() => {
+                    tracing::warn!("SIGHUP: reading the configuration again is not supported yet; restart instead");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Every limit refuses clearly, is counted, and leaves the process healthy.
+
+use super::*;
+
+fn with(settings: &str) -> String {
+    format!("{{{settings} {}", &LONG[1..])
+}
+
+#[test]
+fn connections_above_the_limit_are_told_and_others_served_on() {
+    let daemon = Daemon::start(&with(":server {:connections 2}"), &[]);
+    let mut first = Connection::to(daemon.tcp.unwrap());
+    first.send(vec![event(1)]);
+    let mut second = Connection::to(daemon.tcp.unwrap());
+    second.send(vec![event(1)]);
+    let mut third = Connection::to(daemon.tcp.unwrap());
+    let answer = third.read();
+    assert!(text(&answer).contains(":connections"), "{}", text(&answer));
+    assert!(third.is_closed());
+    let (status, body) = daemon.http("GET", "/healthz", &[], b"");
+    assert!(status == 503 && body.contains(":connections"), "{status} {body}");
+    drop(second);
+    // As soon as the daemon has seen that it is gone.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while daemon.http("GET", "/healthz", &[], b"").0 != 200 {
+        assert!(std::time::Instant::now() < deadline);
+    }
+    first.send(vec![event(1)]);
+    assert_eq!(state(&daemon)["counted"], 3);
+    assert!(metric_with(&daemon, "highwater_turned_away_total", "too many connections") >= 2.0);
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_closed() {
+    let daemon = Daemon::start(&with(":server {:idle 0.05}"), &[]);
+    let mut silent = Connection::to(daemon.tcp.unwrap());
+    assert!(silent.is_closed());
+    assert_eq!(metric_with(&daemon, "highwater_turned_away_total", "idle"), 1.0);
+}
+
+#[test]
+fn a_long_event_loses_no_neighbour_and_a_long_message_is_told() {
+    let daemon = Daemon::start(&with(":limits {:event-bytes 1000 :frame-bytes 5000 :attributes 3}"), &[]);
+    let mut connection = Connection::to(daemon.tcp.unwrap());
+    let long = Event { description: Some(vec![b'x'; 1000]), ..event(1) };
+    let answer = connection.ask(&Msg { events: vec![event(1), long.clone(), event(2)], ..Msg::default() });
+    assert!(text(&answer).contains(":event-bytes"), "{}", text(&answer));
+    let many = Event { attributes: vec![event(1).attributes[0].clone(); 4], ..event(1) };
+    let answer = connection.ask(&Msg { events: vec![many, event(3)], ..Msg::default() });
+    assert!(text(&answer).contains(":attributes"), "{}", text(&answer));
+    let answer = connection.ask(&Msg { events: vec![long; 6], ..Msg::default() });
+    assert!(text(&answer).contains(":frame-bytes"), "{}", text(&answer));
+    assert!(connection.is_closed());
+    assert_eq!(state(&daemon)["counted"], 3);
+}
+
+#[test]
+fn messages_in_part_share_their_memory() {
+    let daemon = Daemon::start(&with(":limits {:receive-bytes 300000}"), &[]);
+    let part = [&1_000_000_u32.to_be_bytes()[..], &[0; 250_000]].concat();
+    let mut first = Connection::to(daemon.tcp.unwrap());
+    first.write(&part);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while metric(&daemon, "highwater_receiving_bytes") < 250_000.0 {
+        assert!(std::time::Instant::now() < deadline);
+    }
+    let mut second = Connection::to(daemon.tcp.unwrap());
+    second.write(&part);
+    let answer = second.read();
+    assert!(text(&answer).contains(":receive-bytes"), "{}", text(&answer));
+    drop(first);
+    let mut third = Connection::to(daemon.tcp.unwrap());
+    third.send(vec![event(1)]);
+}
+
+#[test]
+fn groups_above_the_limit_are_counted_and_those_that_are_in_stay() {
+    let thresholds = r#"{:limits {:groups 2} :percentiles {"q" {0.99 {:<= 100 :interval 86400 :by [:host]}}}}"#;
+    let daemon = Daemon::start(thresholds, &["--lanes", "1"]);
+    let mut connection = Connection::to(daemon.tcp.unwrap());
+    let from = |host: &str| Event { host: Some(host.as_bytes().to_vec()), ..event(1) };
+    connection.send(vec![from("a"), from("b"), from("c")]);
+    assert_eq!(state(&daemon)["groups"], 2);
+    connection.send(vec![from("c"), from("d"), from("b"), from("a")]);
+    let state = state(&daemon);
+    assert_eq!((&state["groups"], &state["counted"]), (&2.into(), &4.into()), "{state}");
+    assert_eq!(state["left_out"]["groups"], 3);
+}
