@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Frames of Riemann's protocol from a seed.
 ///
 /// An event has 70 to 105 bytes: state, service, host, one attribute, its time in microseconds, and a metric that is a
-/// double three times in four, else whole. Times never repeat, so frames do not either.
+/// double three times in four, else whole. Events with all their times do not repeat, so frames do not either.
 #[derive(Clone)]
 pub struct Frames {
     /// What an event begins with: all but the time and the metric.
@@ -30,6 +30,8 @@ pub struct Frames {
     random: Random,
     /// The time of the last event.
     micros: u64,
+    /// So far back events may be, in microseconds.
+    back: u64,
 }
 
 impl Frames {
@@ -44,7 +46,19 @@ impl Frames {
         let mut random = Random::new(seed);
         // Milliseconds, as in the other benches: a standard deviation of one decade.
         let metrics = (0..1 << 16).map(|_| 10f64.powf(1.5 + random.normal())).collect();
-        Frames { beginnings, metrics, random, micros: 0 }
+        Frames { beginnings, metrics, random, micros: 0, back: 0 }
+    }
+
+    /// Events that happened at any time of the last so many seconds.
+    pub fn over(self, seconds: u64) -> Frames {
+        Frames { back: seconds * 1_000_000, ..self }
+    }
+
+    /// Metrics of any size that a double can have.
+    pub fn of_any_size(mut self) -> Frames {
+        let random = &mut self.random;
+        self.metrics.fill_with(|| 10f64.powf(random.unit() * 600.0 - 300.0));
+        self
     }
 
     /// Appends a frame of so many events, which happen now.
@@ -62,7 +76,8 @@ impl Frames {
             out.extend_from_slice(&[0x32, 0]);
             out.extend_from_slice(beginning);
             out.push(0x50); // time_micros
-            varint(self.micros, out);
+            let back = if self.back == 0 { 0 } else { self.random.next() % self.back };
+            varint(self.micros - back, out);
             if draw >> 62 == 0 {
                 out.push(0x68); // metric_sint64, whose positive numbers are doubled
                 varint((metric as u64) << 1, out);

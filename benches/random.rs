@@ -18,7 +18,7 @@ impl Random {
     }
 
     /// Between 0 and 1, neither of them.
-    fn unit(&mut self) -> f64 {
+    pub fn unit(&mut self) -> f64 {
         ((self.next() >> 11) as f64 + 0.5) / (1u64 << 53) as f64
     }
 
