@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod replay;
+pub mod send;
 mod summary;
 mod terminal;
 
@@ -18,8 +19,8 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 13] =
-    ["test", "run", "load", "send", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 12] =
+    ["test", "run", "load", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -40,6 +41,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Says what thresholds would have said about a history
     Replay(replay::ReplayArgs),
+    /// Sends events to a daemon, to try it
+    Send(Box<send::SendArgs>),
 }
 
 /// Runs the command that the process was started with.
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
     let code = match arguments.command {
         Command::Check(args) => check::run(&args, &mut out, &mut err),
         Command::Replay(args) => replay::run(&args, &mut out, &mut err),
+        Command::Send(args) => send::run(&args, &mut err),
     };
     let code = match out.flush() {
         Ok(()) => code,

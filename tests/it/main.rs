@@ -11,6 +11,7 @@ mod laws;
 mod model;
 mod replay_command;
 mod replay_model;
+mod send_command;
 mod source;
 mod source_input;
 mod source_json;
