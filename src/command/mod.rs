@@ -4,6 +4,7 @@ mod as_live;
 pub mod check;
 pub mod replay;
 pub mod run;
+pub mod send;
 mod summary;
 mod terminal;
 
@@ -20,8 +21,8 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 12] =
-    ["test", "load", "send", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 11] =
+    ["test", "load", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -44,6 +45,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Takes in events and says at once when a threshold is violated: the daemon
     Run(run::RunArgs),
+    /// Sends events to a daemon, to try it
+    Send(Box<send::SendArgs>),
 }
 
 /// Runs the command that the process was started with.
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Check(args) => with_output(|out, err| check::run(&args, out, err)),
         Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
+        Command::Send(args) => with_output(|_, err| send::run(&args, err)),
         // Its threads write for themselves.
         Command::Run(args) => run::run(&args),
     }

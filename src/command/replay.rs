@@ -462,7 +462,7 @@ fn human(out: &mut dyn Write, transition: &Transition, plan: &Plan) -> io::Resul
     writeln!(out, "{}  {colour}{:<9}{plain}  {summary}", transition.end, transition.to.name())
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
     let time = Timestamp::from_rfc3339(text.as_bytes()).or_else(|| Timestamp::from_seconds_text(text.as_bytes()));
     time.ok_or_else(|| "expected RFC 3339, as in 2023-11-14T22:20:00Z, or seconds since 1970".to_string())
 }

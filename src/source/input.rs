@@ -246,6 +246,11 @@ impl Lines {
         }
     }
 
+    /// Whether the next line has come as a whole: then [`Lines::advance`] does not wait for it.
+    pub fn has_come(&self) -> bool {
+        memchr(b'\n', &self.buffer[self.searched..self.pending.end]).is_some()
+    }
+
     /// The line that [`Lines::advance`] went to.
     #[inline]
     pub fn current_line(&self) -> Line<'_> {

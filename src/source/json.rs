@@ -209,7 +209,7 @@ pub(super) fn time_from_text(text: &[u8]) -> Result<Timestamp, Refused> {
 }
 
 /// Text for a message: readable, and not longer than a message should be.
-pub(super) fn lossy(text: &[u8]) -> Box<str> {
+pub(crate) fn lossy(text: &[u8]) -> Box<str> {
     let short = &text[..text.len().min(80)];
     let ellipsis = if short.len() < text.len() { "…" } else { "" };
     format!("{}{ellipsis}", String::from_utf8_lossy(short)).into()

@@ -15,6 +15,7 @@ mod peers;
 mod replay_command;
 mod replay_model;
 mod run_command;
+mod send_command;
 mod source;
 mod source_input;
 mod source_json;

@@ -45,6 +45,9 @@ impl fmt::Display for Malformed {
 impl std::error::Error for Malformed {}
 
 /// A place in a message.
+///
+/// What is seldom called takes it by value and gives it back, so that it stays in registers where it is used.
+#[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
     /// Where the message ends, in what errors are placed in.
@@ -98,11 +101,18 @@ impl<'a> Reader<'a> {
                 return Ok(x);
             }
         }
-        self.any_varint()
+        let (after, number) = self.any_varint();
+        *self = after;
+        number
     }
 
     #[cold]
-    fn any_varint(&mut self) -> Result<u64, Fault> {
+    fn any_varint(mut self) -> (Reader<'a>, Result<u64, Fault>) {
+        let number = self.varint_by_bytes();
+        (self, number)
+    }
+
+    fn varint_by_bytes(&mut self) -> Result<u64, Fault> {
         let mut number = 0;
         for (at, byte) in self.rest.iter().take(10).enumerate() {
             if at == 9 && *byte > 1 {
@@ -133,9 +143,17 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over the value of a field that is not read.
-    #[cold]
+    #[inline(always)]
     pub fn skip(&mut self, key: u64) -> Result<(), Fault> {
-        self.skip_within(key, DEPTH)
+        let (after, skipped) = self.skipped(key);
+        *self = after;
+        skipped
+    }
+
+    #[cold]
+    fn skipped(mut self, key: u64) -> (Reader<'a>, Result<(), Fault>) {
+        let skipped = self.skip_within(key, DEPTH);
+        (self, skipped)
     }
 
     fn skip_within(&mut self, key: u64, depth: u32) -> Result<(), Fault> {
