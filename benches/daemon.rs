@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 
 use highwater::config;
 use highwater::engine::{Compiled, Evaluator, Event, Value, Watching};
-use highwater::plan::{Number, Timestamp};
+use highwater::plan::{EventTime, Number, Timestamp};
+use highwater::source::Wanted;
+use highwater::source::riemann::{self, Reading};
 
 use load::{Answered, Connection, Frames};
 use process::{Daemon, Folder};
@@ -88,6 +90,7 @@ fn cost() {
     let without = counted(Some(0));
     row("lookup and counters of p99 of 100 services", PER_MILLION, without, None, None);
     row("the sketch for people", PER_MILLION, with_sketch - without, None, None);
+    row("decoder, with the fields that p99 reads", PER_MILLION, decode(), None, None);
     for batch in [100, 1] {
         const EVENTS: usize = 4_000_000;
         let (address, server) = load::echo();
@@ -127,6 +130,32 @@ fn observe(plan: highwater::plan::Plan) -> f64 {
     }
     black_box(&lane);
     (load::thread_cpu_seconds() - before) / EVENTS as f64 * 1e6
+}
+
+/// CPU seconds that decoding a million events takes, in messages of 100.
+fn decode() -> f64 {
+    const MESSAGES: usize = 2_000;
+    const ROUNDS: usize = 20;
+    let plan = config::from_text(&one_each(&services(100), 600)).plan.expect("no errors");
+    let reading = Reading {
+        wanted: &Wanted::of_plan(&plan),
+        attributes: plan.limits.attributes,
+        event_bytes: plan.limits.event_bytes,
+        arrival: Timestamp::clamped(1_700_000_000_000_000),
+        time: EventTime::Event,
+    };
+    let (mut frames, mut messages) = (frames(), vec![Vec::new(); MESSAGES]);
+    messages.iter_mut().for_each(|message| frames.append(100, message));
+    let before = load::thread_cpu_seconds();
+    for _ in 0..ROUNDS {
+        for message in &messages {
+            black_box(riemann::survey(&message[4..]).is_ok());
+            riemann::events(&message[4..], &reading, |event| {
+                black_box(event.is_ok());
+            });
+        }
+    }
+    (load::thread_cpu_seconds() - before) / (ROUNDS * MESSAGES * 100) as f64 * 1e6
 }
 
 fn throughput(folder: &Folder) {

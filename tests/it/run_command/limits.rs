@@ -56,7 +56,7 @@ fn a_long_event_loses_no_neighbour_and_a_long_message_is_told() {
 
 #[test]
 fn messages_in_part_share_their_memory() {
-    let daemon = Daemon::start(&with(":limits {:receive-bytes 300000}"), &[]);
+    let daemon = Daemon::start(&with(":limits {:receive-bytes 600000}"), &[]);
     let part = [&1_000_000_u32.to_be_bytes()[..], &[0; 250_000]].concat();
     let mut first = Connection::to(daemon.tcp.unwrap());
     first.write(&part);
