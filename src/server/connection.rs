@@ -166,13 +166,29 @@ fn frames(
             }
             Framed::TooLong { length } => {
                 let limit = local.applying.limits.frame_bytes;
-                riemann::error_reply(
-                    &format!("a message of {length} bytes is above {limit}; `:limits {{:frame-bytes …}}` allows more"),
-                    answers,
-                );
-                return Err("message too long");
+                let (text, cause) = match other_protocol(bytes) {
+                    Some(other) => (format!("this looks like {other}, and Riemann's protocol is spoken here"), other),
+                    None => (
+                        format!("a message of {length} bytes is above {limit}; `:limits {{:frame-bytes …}}` allows more"),
+                        "message too long",
+                    ),
+                };
+                riemann::error_reply(&text, answers);
+                return Err(cause);
             }
         }
+    }
+}
+
+/// What is spoken, if a stream that is not Riemann's begins like it.
+fn other_protocol(bytes: &[u8]) -> Option<&'static str> {
+    let begins = |starts: &[&[u8]]| starts.iter().any(|start| bytes.starts_with(start));
+    if begins(&[b"GET ", b"PUT ", b"POST", b"HEAD", b"OPTI"]) {
+        Some("HTTP")
+    } else if begins(&[&[0x16, 3]]) {
+        Some("TLS")
+    } else {
+        None
     }
 }
 

@@ -75,8 +75,9 @@ fn garbage_is_answered_and_the_connection_closed() {
     let daemon = Daemon::start(LONG, &[]);
     for (what, bytes, said) in [
         ("no protobuf", b"\0\0\0\x03\xff\xff\xff".to_vec(), "no message of Riemann's protocol"),
-        ("a browser", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), ":frame-bytes"),
-        ("too long", b"\x7f\xff\xff\xff".to_vec(), "2147483647 bytes"),
+        ("a browser", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), "this looks like HTTP"),
+        ("a client of TLS", b"\x16\x03\x01\x02\x00\x01".to_vec(), "this looks like TLS"),
+        ("too long", b"\x7f\xff\xff\xff".to_vec(), ":frame-bytes"),
     ] {
         let mut connection = Connection::to(daemon.tcp.unwrap());
         // What came before it was applied and is answered.
@@ -87,8 +88,8 @@ fn garbage_is_answered_and_the_connection_closed() {
         assert!(text(&answer).contains(&said), "{what}: {}", text(&answer));
         assert!(connection.is_closed(), "{what}");
     }
-    assert_eq!(state(&daemon)["counted"], 3);
-    assert_eq!(metric(&daemon, "highwater_turned_away_total"), 3.0);
+    assert_eq!(state(&daemon)["counted"], 4);
+    assert_eq!(metric(&daemon, "highwater_turned_away_total"), 4.0);
 }
 
 #[test]
