@@ -1,7 +1,7 @@
 //! The forms that reading gives: what was written, in order, each with its place.
 
 /// A range of bytes in one file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Span {
     /// Index into [`Sources`](super::Sources).
     pub file: u32,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use super::classifier::Patterns;
 use super::shape::Shape;
@@ -18,7 +19,9 @@ pub struct Compiled {
     pub(super) members: Vec<Vec<usize>>,
     /// For each threshold, its shape.
     pub(super) shape_of: Vec<usize>,
-    /// For each threshold, the limits of its bounds as doubles; empty if it is no percentile.
+    /// For each threshold, what it was before its bounds were edited, while windows of that time are open.
+    pub(super) formers: Vec<Vec<Former>>,
+    /// For each threshold, the limits of its bounds as doubles, those of its formers first; empty if it is no percentile.
     pub(super) limits: Vec<Box<[f64]>>,
     pub(super) patterns: Vec<Arc<Patterns>>,
     /// What services named in the plan need.
@@ -63,13 +66,32 @@ pub enum Read {
     Class(usize, u64),
 }
 
+/// A threshold before its bounds were edited.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Former {
+    pub threshold: Arc<Threshold>,
+    /// Windows that begin before are judged by it, in microseconds.
+    pub until: i64,
+}
+
 impl Compiled {
     pub fn new(plan: Arc<Plan>) -> Arc<Compiled> {
+        let formers = vec![Vec::new(); plan.thresholds.len()];
+        Compiled::edited(plan, formers)
+    }
+
+    /// A plan that follows another: for each threshold its formers, the oldest first.
+    pub(super) fn edited(plan: Arc<Plan>, formers: Vec<Vec<Former>>) -> Arc<Compiled> {
+        let limits = |(threshold, formers): (&Threshold, &Vec<Former>)| {
+            let all = formers.iter().map(|former| &*former.threshold).chain([threshold]);
+            all.flat_map(limits_of).collect()
+        };
         let mut compiled = Compiled {
             shapes: Vec::new(),
             members: Vec::new(),
             shape_of: Vec::new(),
-            limits: plan.thresholds.iter().map(limits_of).collect(),
+            limits: plan.thresholds.iter().zip(&formers).map(limits).collect(),
+            formers,
             patterns: Vec::new(),
             exact: HashMap::new(),
             matching: Vec::new(),
@@ -101,7 +123,7 @@ impl Compiled {
         Arc::new(compiled)
     }
 
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
@@ -174,11 +196,13 @@ impl Compiled {
     }
 }
 
-fn limits_of(threshold: &Threshold) -> Box<[f64]> {
-    match threshold.measure {
-        Measure::Percentile { .. } => threshold.bounds.iter().map(|bound| bound.limit.to_f64()).collect(),
-        Measure::Percentage { .. } | Measure::Count { .. } => Box::default(),
-    }
+/// The limits that values are counted against: those of a percentile.
+pub(super) fn limits_of(threshold: &Threshold) -> impl Iterator<Item = f64> {
+    let bounds = match threshold.measure {
+        Measure::Percentile { .. } => threshold.bounds.as_slice(),
+        Measure::Percentage { .. } | Measure::Count { .. } => &[],
+    };
+    bounds.iter().map(|bound| bound.limit.to_f64())
 }
 
 fn position_or_push<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {

@@ -79,11 +79,13 @@ struct Due {
 }
 
 /// The groups of one threshold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Subjects {
     pub groups: HashMap<Arc<[u8]>, Group>,
     /// Groups in violation.
     pub violated: usize,
+    /// Windows that start before are not judged, in microseconds: the threshold was not there yet.
+    pub begins: i64,
     pub intake: Intake,
     pub account: Account,
 }
@@ -113,6 +115,11 @@ impl Evaluator {
             due: Vec::new(),
             compiled: Arc::clone(compiled),
         }
+    }
+
+    /// The plan, as it is counted.
+    pub fn compiled(&self) -> &Arc<Compiled> {
+        &self.compiled
     }
 
     /// The one lane that counts for this evaluator from now on.
@@ -295,6 +302,7 @@ impl Evaluator {
             if checked.has_one_group()
                 && let Some(first) = due.moved_first
             {
+                let first = subjects.first_from(first, shape);
                 let only = subjects
                     .groups
                     .entry(Arc::default())
@@ -303,6 +311,7 @@ impl Evaluator {
             }
             let mut closing = Closing {
                 threshold: checked,
+                formers: &compiled.formers[*threshold],
                 shape,
                 watch: &self.watch,
                 done: &due.done,
@@ -372,7 +381,9 @@ impl Evaluator {
             return;
         }
         let bounds = self.compiled.limits[threshold].len();
-        let hops = self.compiled.shapes[self.compiled.shape_of[threshold]].panes() > 1;
+        let shape = self.compiled.shapes[self.compiled.shape_of[threshold]];
+        let hops = shape.panes() > 1;
+        let first = subjects.first_from(first, shape);
         let group = subjects.groups.entry(key).or_insert_with(|| Group::new(first, bounds, hops));
         group.next = group.next.min(first);
         let mut taken = Vec::with_capacity(panes.len());
@@ -388,6 +399,25 @@ impl Evaluator {
             taken.push(pane);
         }
         group.absorb(taken, &mut self.budget);
+    }
+}
+
+impl Default for Subjects {
+    fn default() -> Subjects {
+        Subjects {
+            groups: HashMap::new(),
+            violated: 0,
+            begins: i64::MIN,
+            intake: Intake::default(),
+            account: Account::default(),
+        }
+    }
+}
+
+impl Subjects {
+    /// This window, or the first that is judged at all.
+    fn first_from(&self, window: i64, shape: Shape) -> i64 {
+        if self.begins == i64::MIN { window } else { window.max(shape.first_starting_at_or_after(self.begins)) }
     }
 }
 

@@ -1,11 +1,14 @@
 //! One group of a threshold: its open windows and its standing.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Run};
 use super::budget::Budget;
+use super::compiled::{Former, limits_of};
 use super::pane::Pane;
 use super::rolling::Rolling;
 use super::shape::{Shape, Windows};
@@ -43,6 +46,8 @@ pub struct Group {
 /// What closing windows needs besides the group.
 pub struct Closing<'a> {
     pub threshold: &'a Threshold,
+    /// What it was before, for windows that began then.
+    pub formers: &'a [Former],
     pub shape: Shape,
     pub watch: &'a Watch,
     /// Windows that were judged before the clock was set back.
@@ -57,6 +62,37 @@ pub struct Closing<'a> {
     pub key: Vec<u8>,
     /// Whether each window is measured for the summary.
     pub closely: bool,
+}
+
+/// What a window is judged by.
+#[derive(Clone)]
+struct Terms<'a> {
+    threshold: &'a Threshold,
+    /// If it is not the present one.
+    former: Option<&'a Arc<Threshold>>,
+    /// Its splits among all that are counted.
+    splits: Range<usize>,
+    /// The first window that is judged by others.
+    until: i64,
+}
+
+impl<'a> Closing<'a> {
+    fn terms(&self, window: i64) -> Terms<'a> {
+        terms(self.threshold, self.formers, self.shape, window)
+    }
+}
+
+fn terms<'a>(threshold: &'a Threshold, formers: &'a [Former], shape: Shape, window: i64) -> Terms<'a> {
+    let mut at = 0;
+    for former in formers {
+        let end = at + limits_of(&former.threshold).count();
+        if shape.start(window) < former.until {
+            let until = shape.first_starting_at_or_after(former.until);
+            return Terms { threshold: &former.threshold, former: Some(&former.threshold), splits: at..end, until };
+        }
+        at = end;
+    }
+    Terms { threshold, former: None, splits: at..at + limits_of(threshold).count(), until: i64::MAX }
 }
 
 impl Group {
@@ -120,7 +156,7 @@ impl Group {
     ///
     /// Windows of one content are judged as one: a year of silence costs no more than a second of it.
     pub fn close(&mut self, target: i64, closing: &mut Closing<'_>, out: &mut Vec<Change>) -> bool {
-        let (threshold, shape) = (closing.threshold, closing.shape);
+        let shape = closing.shape;
         while self.next < target {
             let window = self.next;
             if let Some(done) = closing.done.iter().find(|done| done.from <= window && window < done.to) {
@@ -128,13 +164,16 @@ impl Group {
                 continue;
             }
             self.slide(window, closing);
+            let terms = closing.terms(window);
+            let threshold = terms.threshold;
             let next_done = closing.done.iter().map(|done| done.from).find(|from| *from > window);
-            let mut until = target.min(self.content_changes(shape)).min(next_done.unwrap_or(i64::MAX));
+            let mut until = target.min(self.content_changes(shape)).min(terms.until);
+            until = until.min(next_done.unwrap_or(i64::MAX));
             if let Some(ended) = self.forgotten_at(threshold, shape) {
                 if ended <= window {
                     if self.standing.status == Verdict::Violation {
                         let unwatched = closing.watch.unwatched(shape, window, 1).0;
-                        self.change(Verdict::Ok, Reason::Forgotten, window, unwatched, closing, out);
+                        self.change((Verdict::Ok, Reason::Forgotten), window, unwatched, &terms, closing, out);
                     }
                     if !self.begin_again(shape) {
                         return false;
@@ -144,7 +183,8 @@ impl Group {
                 until = until.min(ended);
             }
             let (unwatched, length) = closing.watch.unwatched(shape, window, until - window);
-            let judgement = verdict::judge(threshold, &self.sum, unwatched <= threshold.policy.max_gap);
+            let whole = unwatched <= threshold.policy.max_gap;
+            let judgement = verdict::judge(threshold, &self.sum.part(terms.splits.clone()), whole);
             if let Judgement::Verdict(verdict, reason) = judgement {
                 self.judged = Some((window + length - 1, verdict, reason));
                 if unwatched == shape.interval {
@@ -153,13 +193,12 @@ impl Group {
                     *closing.spoken = Some(hull);
                 }
                 if let Some(at) = self.standing.settle(verdict, length, &threshold.policy) {
-                    self.change(verdict, reason, window + at, unwatched, closing, out);
+                    self.change((verdict, reason), window + at, unwatched, &terms, closing, out);
                 }
             }
-            let cut = unwatched > threshold.policy.max_gap;
-            let run = Run { window, length, judgement, cut };
+            let run = Run { window, length, judgement, cut: !whole };
             if closing.account.enter(run, &self.sum) && (closing.closely || run.ends_an_interval(shape)) {
-                let measured = self.measure(threshold, closing.budget);
+                let measured = self.measure(&terms, closing.budget);
                 closing.account.show(threshold, shape, run, measured, &closing.key);
             }
             self.next = window + length;
@@ -184,16 +223,31 @@ impl Group {
     }
 
     /// What is counted so far in `window`, which is not judged yet: events, and those that match or are good.
-    pub fn counted(&self, threshold: &Threshold, shape: Shape, window: i64) -> (u64, u64) {
+    pub fn counted(&self, threshold: &Threshold, formers: &[Former], shape: Shape, window: i64) -> (u64, u64) {
+        let Terms { threshold, splits, .. } = terms(threshold, formers, shape, window);
         let mut sum = Tally::new(self.sum.splits.len());
         let first = self.panes.partition_point(|pane| pane.index < window);
         let panes = self.panes.iter().skip(first).take_while(|pane| pane.index < window + shape.panes());
         panes.for_each(|pane| sum.merge(&pane.tally));
         let matched = match threshold.measure {
-            Measure::Percentile { .. } => verdict::good_values(threshold, &sum),
+            Measure::Percentile { .. } => verdict::good_values(threshold, &sum.part(splits)),
             Measure::Percentage { .. } | Measure::Count { .. } => sum.matched,
         };
         (sum.total, matched)
+    }
+
+    /// Counts against other limits from now on: the first are forgotten, and there are so many in all.
+    pub fn edit(&mut self, forgotten: usize, limits: usize) {
+        self.sum.edit(forgotten, limits);
+        for pane in &mut self.panes {
+            let known = pane.tally.splits.len().saturating_sub(forgotten);
+            pane.tally.edit(forgotten, known);
+        }
+    }
+
+    /// The index of the last pane.
+    pub fn last_pane(&self) -> Option<i64> {
+        self.panes.back().map(|pane| pane.index)
     }
 
     /// Makes again what is not saved.
@@ -266,10 +320,10 @@ impl Group {
 
     fn change(
         &mut self,
-        to: Verdict,
-        reason: Reason,
+        (to, reason): (Verdict, Reason),
         window: i64,
         unwatched: i64,
+        terms: &Terms<'_>,
         closing: &mut Closing<'_>,
         out: &mut Vec<Change>,
     ) {
@@ -280,14 +334,17 @@ impl Group {
         };
         self.standing.status = to;
         self.standing.since = (to == Verdict::Violation).then_some(end);
-        let measured = self.measure(closing.threshold, closing.budget);
-        closing.account.change(to, end - since, verdict::hangs_on_one(closing.threshold, &self.sum));
-        out.push(Change { to, reason, start, end, since, unwatched, measured });
+        let measured = self.measure(terms, closing.budget);
+        let sum = self.sum.part(terms.splits.clone());
+        closing.account.change(to, end - since, verdict::hangs_on_one(terms.threshold, &sum));
+        let judged_by = terms.former.cloned();
+        out.push(Change { to, reason, start, end, since, unwatched, measured, judged_by });
     }
 
     /// What is shown of the window that is summed up.
-    fn measure(&self, threshold: &Threshold, budget: &mut Budget) -> Measured {
-        let sum = &self.sum;
+    fn measure(&self, terms: &Terms<'_>, budget: &mut Budget) -> Measured {
+        let threshold = terms.threshold;
+        let sum = &*self.sum.part(terms.splits.clone());
         let of_matched = |value: Option<f64>| Measured {
             value: value.and_then(Number::from_f64),
             count: sum.total,

@@ -17,8 +17,8 @@ impl Transition {
                 (Json::Null, pattern.as_str().into())
             }
         };
-        let bounds: Vec<Json> = threshold
-            .bounds
+        let bounds: Vec<Json> = self
+            .bounds(plan)
             .iter()
             .map(|bound| json!({"comparator": bound.comparator.symbol(), "limit": json_number(bound.limit)}))
             .collect();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::plan::Threshold;
 
 /// What decides when windows close. Thresholds of one shape close together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Shape {
     /// In microseconds; a multiple of `every`.
     pub interval: i64,
@@ -69,6 +69,11 @@ impl Shape {
     /// The first window that ends at or after `time`.
     pub fn first_ending_at_or_after(self, time: i64) -> i64 {
         -(self.interval.saturating_sub(time).div_euclid(self.every))
+    }
+
+    /// The first window that starts at or after `time`.
+    pub fn first_starting_at_or_after(self, time: i64) -> i64 {
+        -(-time).div_euclid(self.every)
     }
 
     /// The first window that is still open when event time has reached `reached`.

@@ -21,6 +21,11 @@ impl Default for Standing {
 }
 
 impl Standing {
+    /// Forgets what windows since the last change have said.
+    pub fn begin_row(&mut self) {
+        self.row = 0;
+    }
+
     /// Takes a run of `length` windows with one verdict; returns which of them (from 0) changed the status.
     pub fn settle(&mut self, verdict: Verdict, length: i64, policy: &Policy) -> Option<i64> {
         if verdict == self.status {

@@ -1,6 +1,8 @@
 //! Counters of a window: all that a verdict needs, exact, mergeable, subtractable.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +64,23 @@ impl Tally {
         self.matched += u64::from(matches);
     }
 
-    /// Commutes and associates.
+    /// With the splits for some of the limits only.
+    pub fn part(&self, splits: Range<usize>) -> Cow<'_, Tally> {
+        if splits == (0..self.splits.len()) {
+            return Cow::Borrowed(self);
+        }
+        let splits = self.splits.get(splits).unwrap_or_default().into();
+        Cow::Owned(Tally { splits, ..*self })
+    }
+
+    /// Forgets the splits for the first limits, and has splits for so many in all from now on.
+    pub fn edit(&mut self, forgotten: usize, limits: usize) {
+        let mut splits: Vec<Split> = self.splits.iter().skip(forgotten).copied().collect();
+        splits.resize(limits, Split::default());
+        self.splits = splits.into();
+    }
+
+    /// Commutes and associates. Limits that only one of them knows are left out.
     pub fn merge(&mut self, other: &Tally) {
         self.total += other.total;
         self.matched += other.matched;

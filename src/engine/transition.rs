@@ -1,9 +1,11 @@
 //! A transition: a change of status of one group.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use super::verdict::{Reason, Verdict};
-use crate::plan::{Number, Plan, Service, Threshold, Timestamp};
+use crate::plan::{Bound, Number, Plan, Service, Threshold, Timestamp};
 
 /// What a window came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,7 +17,7 @@ pub struct Measured {
 }
 
 /// A change of status of one group, before the group has a name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Change {
     pub to: Verdict,
     pub reason: Reason,
@@ -24,10 +26,12 @@ pub struct Change {
     pub since: i64,
     pub unwatched: i64,
     pub measured: Measured,
+    /// The threshold before an edit, if it was judged by that.
+    pub judged_by: Option<Arc<Threshold>>,
 }
 
 /// One change of status.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Transition {
     /// Index into [`Plan::thresholds`].
     pub threshold: usize,
@@ -39,6 +43,8 @@ pub struct Transition {
     /// When the violation began: that of this transition, or the one it ends.
     pub since: Timestamp,
     pub measured: Measured,
+    /// The threshold before its bounds were edited, if the window began then.
+    pub judged_by: Option<Arc<Threshold>>,
     /// How much of the window was watched, 0 to 1.
     pub watched: f64,
     /// Events of the threshold that have come too late so far.
@@ -62,11 +68,18 @@ impl Transition {
             end: Timestamp::clamped(change.end),
             since: Timestamp::clamped(change.since),
             measured: change.measured,
+            judged_by: change.judged_by.clone(),
             watched: (interval - change.unwatched) as f64 / interval as f64,
             late,
             group_text: Json::Object(group_json(&group)).to_string(),
             group,
         }
+    }
+
+    /// The bounds of the verdict.
+    pub fn bounds<'t>(&'t self, plan: &'t Plan) -> &'t [Bound] {
+        let present = &plan.thresholds[self.threshold];
+        &self.judged_by.as_deref().unwrap_or(present).bounds
     }
 
     /// What transitions are ordered by: end, id, group text. Thresholds are in order of id.

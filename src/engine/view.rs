@@ -67,7 +67,8 @@ impl Evaluator {
             }),
             open: is_known.then(|| {
                 let (start, end) = edges(next);
-                let (count, matched) = group.map_or((0, 0), |group| group.counted(checked, shape, next));
+                let (count, matched) = group
+                    .map_or((0, 0), |group| group.counted(checked, &self.compiled.formers[threshold], shape, next));
                 (start, end, count, matched)
             }),
         }

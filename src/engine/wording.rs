@@ -23,8 +23,9 @@ pub fn summary(transition: &Transition, plan: &Plan) -> String {
         Reason::Judged => {
             let value =
                 transition.measured.value.map_or("not known".to_string(), |value| shown(threshold, value.to_f64()));
-            let verdict = relation(transition, threshold);
-            format!("{subject} is {value}, {verdict} ({within}, {})", evidence(transition, threshold))
+            let judged_by = transition.judged_by.as_deref().unwrap_or(threshold);
+            let verdict = relation(transition, judged_by);
+            format!("{subject} is {value}, {verdict} ({within}, {})", evidence(transition, judged_by))
         }
     }
 }

@@ -1,9 +1,11 @@
 //! A bound: a comparator and a limit.
 
+use serde::{Deserialize, Serialize};
+
 use super::Decimal;
 
 /// How a value is compared with a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Comparator {
     LessOrEqual,
     Less,
@@ -49,7 +51,7 @@ impl Comparator {
 }
 
 /// What a value must satisfy.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bound {
     pub comparator: Comparator,
     pub limit: Decimal,

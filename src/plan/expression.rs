@@ -1,9 +1,11 @@
 //! Expressions over an event: a closed set of functions, checked when they are read.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Comparator, Number, Pattern};
 
 /// A field of an event.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Field {
     Service,
     Host,
@@ -49,7 +51,7 @@ impl Field {
 }
 
 /// One expression. Its meaning is in `engine::expression`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Expression {
     Nil,
     Bool(bool),
@@ -76,7 +78,7 @@ pub enum Expression {
     Str(Vec<Expression>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operation {
     Add,
     Subtract,

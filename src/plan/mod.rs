@@ -8,6 +8,8 @@ mod server;
 mod threshold;
 mod time;
 
+use serde::{Deserialize, Serialize};
+
 pub use bound::{Bound, Comparator};
 pub use expression::{Expression, Field, Operation};
 pub use number::{Decimal, Number, Quantile};
@@ -41,7 +43,7 @@ impl Plan {
 }
 
 /// Every limit, by its name in `:limits`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// `:groups`: groups of one threshold at a time.
     pub groups: usize,

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// A decimal number, exact: `digits * 10^-scale`, in normal form (no zero at the end of the fraction).
 ///
 /// At most 18 digits after the point and 18 before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Decimal {
     digits: i128,
     scale: u32,
@@ -144,8 +145,37 @@ impl fmt::Display for Decimal {
 }
 
 /// A quantile, exact as written: above 0, at most 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Decimal", into = "Decimal")]
 pub struct Quantile(Decimal);
+
+impl TryFrom<String> for Decimal {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Decimal, &'static str> {
+        Decimal::parse(&text).ok_or("no decimal number")
+    }
+}
+
+impl From<Decimal> for String {
+    fn from(decimal: Decimal) -> String {
+        decimal.to_string()
+    }
+}
+
+impl TryFrom<Decimal> for Quantile {
+    type Error = &'static str;
+
+    fn try_from(decimal: Decimal) -> Result<Quantile, &'static str> {
+        Quantile::new(decimal).ok_or("no quantile")
+    }
+}
+
+impl From<Quantile> for Decimal {
+    fn from(quantile: Quantile) -> Decimal {
+        quantile.0
+    }
+}
 
 impl Quantile {
     /// None unless `0 < decimal <= 1`.

@@ -3,9 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use regex::bytes::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
 
 /// A regular expression over bytes, searched anywhere in the text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct Pattern(Arc<Source>);
 
 #[derive(Debug)]
@@ -48,6 +50,19 @@ impl Pattern {
             let built = RegexBuilder::new(&self.0.text).size_limit(usize::MAX).build();
             built.expect("regex reads what regex-syntax has read, and its size is not limited")
         })
+    }
+}
+
+impl From<String> for Pattern {
+    /// Of text that was a pattern's.
+    fn from(text: String) -> Pattern {
+        Pattern::parsed(&text)
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> String {
+        pattern.as_str().to_string()
     }
 }
 

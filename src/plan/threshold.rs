@@ -1,14 +1,17 @@
 //! A threshold: what is measured, over which windows, against which bounds.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Bound, Decimal, Expression, Field, Interval, Pattern, Quantile};
 use crate::edn::Span;
 
 /// One promise, checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Threshold {
     /// `:name`, or else the path and interval as canonical EDN: `[:percentiles "query" 0.99 600]`.
     pub id: String,
     /// The path and interval, whatever `:name` says: `["percentiles","query",0.99,600]`.
+    #[serde(with = "as_text")]
     pub path: Vec<serde_json::Value>,
     pub service: Service,
     pub measure: Measure,
@@ -26,11 +29,12 @@ pub struct Threshold {
     pub policy: Policy,
     pub output: Output,
     /// Of the check.
+    #[serde(skip)]
     pub span: Span,
 }
 
 /// Whose events are meant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Service {
     Exactly(Box<str>),
     /// Searched; each service that matches is a group of its own.
@@ -38,7 +42,7 @@ pub enum Service {
 }
 
 /// What is measured in a window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Measure {
     Percentile {
         quantile: Quantile,
@@ -58,14 +62,14 @@ pub enum Measure {
 }
 
 /// The formula for the rank of a percentile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rank {
     Nearest,
     Riemann,
 }
 
 /// What a window with too few events says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Thin {
     Keep,
     Ok,
@@ -73,7 +77,7 @@ pub enum Thin {
 }
 
 /// How verdicts become changes of status.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// `:for`, at least 1.
     pub violate_after: u32,
@@ -89,7 +93,7 @@ pub struct Policy {
 }
 
 /// What is carried on every transition and decides nothing.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Output {
     pub shadow: bool,
     pub severity: Option<String>,
@@ -166,5 +170,20 @@ pub fn json_number(decimal: Decimal) -> serde_json::Value {
     match decimal.is_integer().then(|| decimal.floor_scaled(0)).flatten() {
         Some(n) => n.into(),
         None => decimal.to_f64().into(),
+    }
+}
+
+/// The path as JSON text: formats without names of types cannot hold values of any type.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde_json::Value;
+
+    pub fn serialize<S: Serializer>(path: &[Value], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Value::from(path))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str(&text).map_err(D::Error::custom)
     }
 }

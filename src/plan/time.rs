@@ -2,13 +2,30 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 /// A length of time above nothing and at most a hundred years, in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
 pub struct Interval(i64);
+
+impl TryFrom<i64> for Interval {
+    type Error = &'static str;
+
+    fn try_from(micros: i64) -> Result<Interval, &'static str> {
+        Interval::from_micros(micros).ok_or("no interval")
+    }
+}
+
+impl From<Interval> for i64 {
+    fn from(interval: Interval) -> i64 {
+        interval.0
+    }
+}
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400;
