@@ -110,6 +110,9 @@ impl Live<'_, '_> {
             }
             Step::Unwatched(from, to) => self.evaluator.unwatched(from, to),
             Step::SetBack(to) => self.evaluator.set_back(to, self.plan.max_skew, &mut [&mut self.lane]),
+            Step::Reloaded(time) => self.printer.say(&format!(
+                "highwater: at {time} the run read other thresholds; this goes on with those that it was given"
+            )),
             Step::End(time) => self.ended = Some(time),
             Step::Started(_) => return Err(Failure::Message("a recording begins twice: give one file".to_string())),
         }

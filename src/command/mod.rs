@@ -76,7 +76,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
         Command::Send(args) => with_output(|_, err| send::run(&args, err)),
         // Its threads write for themselves.
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(args),
     }
     .into()
 }

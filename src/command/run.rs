@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use clap::{Args, ValueEnum};
@@ -64,44 +65,48 @@ enum Log {
 }
 
 /// Runs the daemon until it is stopped; returns the exit code.
-pub fn run(args: &RunArgs) -> u8 {
+pub fn run(args: RunArgs) -> u8 {
     let mut err = io::stderr();
-    let plan = match load(args, &mut err) {
-        Ok(plan) => plan,
-        Err(message) => {
-            if let Some(message) = message {
-                let _ = writeln!(err, "{}", terminal::printable(&format!("highwater: {message}")));
-            }
+    let args = Arc::new(args);
+    let plan = match load(&args, terminal::colour_stderr()) {
+        Ok((plan, said)) => {
+            let _ = write!(err, "{said}");
+            plan
+        }
+        Err(said) => {
+            let _ = write!(err, "{said}");
             return FAILED;
         }
     };
-    start_log(args);
+    start_log(&args);
     if !args.no_state {
         tracing::info!("no state is kept yet: after a restart, windows and statuses begin anew");
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let lanes = args.lanes.map_or(cores.min(LANES), |lanes| usize::try_from(lanes).unwrap_or(1));
-    match server::run(plan, &Settings { lanes, record: args.record.clone() }) {
+    let again = Arc::clone(&args);
+    let settings = Settings { lanes, record: args.record.clone(), load: Arc::new(move || load(&again, false)) };
+    match server::run(plan, &settings) {
         Ok(counters) => {
             report(&counters);
             FINE
         }
         Err(Failure::Start(message)) => {
-            let _ = writeln!(err, "{}", terminal::printable(&format!("highwater: {message}")));
+            let _ = write!(err, "{}", line(&message));
             FAILED
         }
         Err(Failure::Output(error)) => terminal::output_failed(&error, FINE, &mut err),
     }
 }
 
-/// The plan with what the command line says; None if all has been said.
-fn load(args: &RunArgs, err: &mut dyn Write) -> Result<Plan, Option<String>> {
+/// The plan with what the command line says, and lints; or all that is wrong. Lines of text either way.
+fn load(args: &RunArgs, colour: bool) -> Result<(Plan, String), String> {
     if args.state.is_some() {
-        return Err(Some("--state is not supported yet: this version keeps no state; leave it out".to_string()));
+        return Err(line("--state is not supported yet: this version keeps no state; leave it out"));
     }
     let loaded = config::load(&args.config, &config::Process, Unset::Error);
-    let _ = write!(err, "{}", edn::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stderr()));
-    let mut plan = loaded.plan.ok_or(None)?;
+    let said = edn::human(&loaded.sources, &loaded.diagnostics, colour);
+    let Some(mut plan) = loaded.plan else { return Err(said) };
     let server = &mut plan.server;
     for (option, text, listeners) in [
         ("--tcp", &args.tcp, &mut server.tcp),
@@ -109,20 +114,22 @@ fn load(args: &RunArgs, err: &mut dyn Write) -> Result<Plan, Option<String>> {
         ("--http", &args.http, &mut server.http),
     ] {
         if let Some(text) = text {
-            let address = config::address(text).map_err(|error| Some(format!("{option}: {error}")))?;
+            let address = config::address(text).map_err(|error| line(&format!("{option}: {error}")))?;
             override_address(listeners, address);
         }
     }
     if server.tcp.is_empty() && server.udp.is_empty() && server.tls.is_empty() && server.http.is_empty() {
-        return Err(Some(
-            "nothing is listened on: all of `:tcp`, `:udp`, `:tls` and `:http` are turned off".to_string(),
-        ));
+        return Err(line("nothing is listened on: all of `:tcp`, `:udp`, `:tls` and `:http` are turned off"));
     }
     // Addresses of files were checked there; these may be of the command line.
     if let Some(exposed) = server.exposed().first() {
-        return Err(Some(format!("{exposed}; {}", exposed.remedy())));
+        return Err(line(&format!("{exposed}; {}", exposed.remedy())));
     }
-    Ok(plan)
+    Ok((plan, said))
+}
+
+fn line(message: &str) -> String {
+    format!("{}\n", terminal::printable(&format!("highwater: {message}")))
 }
 
 /// The address given takes the place of those configured; what is known of the senders stays.

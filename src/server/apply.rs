@@ -13,19 +13,34 @@ use crate::source::{Refused, Wanted, json, recording};
 
 /// What a lane thread needs to apply what it read.
 pub struct Applying {
-    pub lane: Arc<Mutex<Lane>>,
+    pub counting: Arc<Mutex<Counting>>,
     pub counters: Arc<Counters>,
     pub recorder: Option<Arc<Recorder>>,
+    /// Of messages, as they were at the start.
+    pub limits: Limits,
+}
+
+/// A lane and what its events are read by: another one after the thresholds were read again.
+pub struct Counting {
+    pub lane: Lane,
     pub wanted: Wanted,
     pub limits: Limits,
     /// In microseconds.
     pub max_skew: i64,
 }
 
+impl Counting {
+    pub fn new(lane: Lane, plan: &Plan, records: bool) -> Counting {
+        // Hosts are named where events are late.
+        let wanted = if records { Wanted::all() } else { Wanted::of_plan(plan).and_host() };
+        Counting { lane, wanted, limits: plan.limits, max_skew: plan.max_skew }
+    }
+}
+
 /// The lane, locked, and the time of what is applied: once for each read, not for each event.
 pub struct Session<'a> {
     applying: &'a Applying,
-    lane: std::sync::MutexGuard<'a, Lane>,
+    counting: std::sync::MutexGuard<'a, Counting>,
     arrival: Timestamp,
     not_ahead: Timestamp,
     source: Source,
@@ -35,21 +50,17 @@ pub struct Session<'a> {
 }
 
 impl Applying {
-    pub fn new(plan: &Plan, wanted: Wanted, lane: Arc<Mutex<Lane>>, counters: Arc<Counters>) -> Applying {
-        Applying { lane, counters, recorder: None, wanted, limits: plan.limits, max_skew: plan.max_skew }
-    }
-
     /// Locks the lane for what one read brought.
     ///
     /// The clock is read under the lock: what arrives after a window was taken is never dated before its end.
     pub fn session(&self, source: Source, time: EventTime) -> Session<'_> {
-        let lane = lock(&self.lane);
+        let counting = lock(&self.counting);
         let arrival = clock::wall();
         Session {
             applying: self,
-            lane,
             arrival,
-            not_ahead: arrival.plus(self.max_skew),
+            not_ahead: arrival.plus(counting.max_skew),
+            counting,
             source,
             time,
             batch: Batch::default(),
@@ -68,11 +79,12 @@ impl Session<'_> {
         let mut first: Option<(usize, Refused)> = None;
         let mut bad = 0;
         let mut at = 0;
-        let Session { applying, lane, arrival, not_ahead, batch, record, .. } = self;
+        let Session { applying, counting, arrival, not_ahead, batch, record, .. } = self;
+        let Counting { lane, wanted, limits, .. } = &mut **counting;
         let reading = Reading {
-            wanted: &applying.wanted,
-            attributes: applying.limits.attributes,
-            event_bytes: applying.limits.event_bytes,
+            wanted,
+            attributes: limits.attributes,
+            event_bytes: limits.event_bytes,
             arrival: *arrival,
             time: self.time,
         };
@@ -112,18 +124,18 @@ impl Session<'_> {
     /// # Errors
     /// Why it was refused: it is counted, and nothing else happened.
     pub fn line(&mut self, line: &[u8]) -> Result<(), Refused> {
-        let limits = &self.applying.limits;
+        let Counting { lane, wanted, limits, .. } = &mut *self.counting;
         let too_long = (line.len() > limits.line_bytes).then_some(Refused::TooLong { limit: limits.line_bytes });
         let event = match too_long {
             Some(refused) => Err(refused),
-            None => json::decode_at(line, &self.applying.wanted, limits.attributes, self.arrival, self.time),
+            None => json::decode_at(line, wanted, limits.attributes, self.arrival, self.time),
         };
         match event {
             Ok(event) => {
                 if self.applying.recorder.is_some() {
                     recording::write_event(&event, self.arrival, &mut self.record);
                 }
-                observe(&event, self.not_ahead, &mut self.lane, &mut self.batch);
+                observe(&event, self.not_ahead, lane, &mut self.batch);
                 Ok(())
             }
             Err(refused) => {

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::apply::Counting;
 use super::clock::{Clocks, FAR_APART, Passed};
 use super::counters::Counters;
 use super::desk::{self, Drained};
 use super::http::metrics::Published;
 use super::notices::Notices;
+use super::output::Told;
 use super::record::Recorder;
+use super::reload::Reloads;
 use super::{accept, lock};
-use crate::engine::{Evaluator, Lane, Transition, Verdict};
+use crate::engine::{Compiled, Edits, Evaluator, Lane, Transition, Verdict, Watching};
 use crate::plan::{Plan, Timestamp};
 use crate::source::recording;
 
@@ -36,6 +39,11 @@ pub enum Request {
         groups: usize,
         reply: oneshot::Sender<Option<serde_json::Value>>,
     },
+    /// Go on with another plan; the reply says what became of each threshold.
+    Reload {
+        plan: Arc<Plan>,
+        reply: oneshot::Sender<Edits>,
+    },
     Stop,
 }
 
@@ -43,14 +51,15 @@ pub enum Request {
 pub struct Judge {
     pub plan: Arc<Plan>,
     pub evaluator: Evaluator,
-    pub lanes: Vec<Arc<Mutex<Lane>>>,
+    pub countings: Vec<Arc<Mutex<Counting>>>,
     pub desks: Vec<mpsc::UnboundedSender<desk::Request>>,
     pub acceptor: mpsc::UnboundedSender<accept::Request>,
-    pub out: SyncSender<Vec<Transition>>,
+    pub out: SyncSender<Told>,
     pub recorder: Option<Arc<Recorder>>,
     pub counters: Arc<Counters>,
     pub published: Arc<Mutex<Arc<Published>>>,
     pub notices: Notices,
+    pub reloads: Arc<Reloads>,
     /// The clocks when the last tick was done.
     pub last: Clocks,
     /// When what the lanes count was last taken in, by the boot clock.
@@ -65,6 +74,10 @@ impl Judge {
             match requests.recv_timeout(self.pause()) {
                 Ok(Request::State { threshold, groups, reply }) => {
                     let _ = reply.send(self.state(threshold.as_deref(), groups));
+                }
+                Ok(Request::Reload { plan, reply }) => {
+                    self.tick(false);
+                    let _ = reply.send(self.reload(plan));
                 }
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -148,7 +161,7 @@ impl Judge {
                     %from, %to,
                     "the clock was set back: time from there on is watched again, but no window is judged twice"
                 );
-                let mut guards = lock_all(&self.lanes);
+                let mut guards = lock_all(&self.countings);
                 self.evaluator.set_back(to, self.plan.max_skew, &mut unlocked(&mut guards));
                 self.record(|out| recording::write_set_back(to, out));
             }
@@ -159,13 +172,17 @@ impl Judge {
     /// Closes all windows that are due at `now`, and hands on what changed.
     fn close(&mut self, now: Timestamp) {
         {
-            let mut guards = lock_all(&self.lanes);
+            let mut guards = lock_all(&self.countings);
             self.evaluator.take(now, &mut unlocked(&mut guards));
             // Under the locks: no event is written before it that was counted after it.
             self.record(|out| recording::write_clock(now, out));
         }
         let mut transitions = Vec::new();
         self.evaluator.close(&mut transitions);
+        self.tell(transitions);
+    }
+
+    fn tell(&mut self, transitions: Vec<Transition>) {
         if transitions.is_empty() {
             return;
         }
@@ -173,12 +190,36 @@ impl Judge {
         self.counters.violations.fetch_add(violations as u64, Relaxed);
         self.counters.recoveries.fetch_add((transitions.len() - violations) as u64, Relaxed);
         // Without a reader the writer has said so, and the process is about to stop.
-        let _ = self.out.send(transitions);
+        let _ = self.out.send((Arc::clone(&self.plan), transitions));
+    }
+
+    /// Goes on with another plan. Lanes count by it from here on, under the locks.
+    fn reload(&mut self, plan: Arc<Plan>) -> Edits {
+        let now = Clocks::now().wall;
+        let mut transitions = Vec::new();
+        let spare = Evaluator::new(&Compiled::new(Arc::clone(&plan)), Watching::Whole);
+        let countings = self.countings.clone();
+        let mut guards = lock_all(&countings);
+        self.evaluator.take_all(&mut unlocked(&mut guards));
+        self.evaluator.absorb();
+        let old = std::mem::replace(&mut self.evaluator, spare);
+        let (evaluator, edits) = old.edited(Arc::clone(&plan), now, &mut transitions);
+        for (guard, lane) in guards.iter_mut().zip(evaluator.lanes(countings.len())) {
+            **guard = Counting::new(lane, &plan, self.recorder.is_some());
+        }
+        self.evaluator = evaluator;
+        self.record(|out| recording::write_reloaded(now, out));
+        drop(guards);
+        // What was removed belongs to the plan that had it.
+        self.tell(transitions);
+        self.plan = plan;
+        self.publish();
+        edits
     }
 
     /// Takes in what the lanes have counted, and closes nothing.
     fn catch_up(&mut self) {
-        self.evaluator.take_all(&mut unlocked(&mut lock_all(&self.lanes)));
+        self.evaluator.take_all(&mut unlocked(&mut lock_all(&self.countings)));
         self.evaluator.absorb();
     }
 
@@ -216,15 +257,16 @@ impl Judge {
             "v": 1,
             "instance": self.plan.instance,
             "time": Clocks::now().wall.to_string(),
+            "reload": self.reloads.last(),
             "thresholds": thresholds,
         }))
     }
 }
 
-fn lock_all(lanes: &[Arc<Mutex<Lane>>]) -> Vec<MutexGuard<'_, Lane>> {
-    lanes.iter().map(|lane| lock(lane)).collect()
+fn lock_all(countings: &[Arc<Mutex<Counting>>]) -> Vec<MutexGuard<'_, Counting>> {
+    countings.iter().map(|counting| lock(counting)).collect()
 }
 
-fn unlocked<'g>(guards: &'g mut [MutexGuard<'_, Lane>]) -> Vec<&'g mut Lane> {
-    guards.iter_mut().map(|guard| &mut **guard).collect()
+fn unlocked<'g>(guards: &'g mut [MutexGuard<'_, Counting>]) -> Vec<&'g mut Lane> {
+    guards.iter_mut().map(|guard| &mut guard.lane).collect()
 }

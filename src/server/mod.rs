@@ -16,6 +16,7 @@ mod http;
 mod notices;
 mod output;
 mod record;
+pub mod reload;
 mod start;
 mod tls;
 mod udp;

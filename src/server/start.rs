@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 use super::accept::{self, Door, Reception};
-use super::apply::Applying;
+use super::apply::{Applying, Counting};
 use super::clock::Clocks;
 use super::counters::{Counters, Source};
 use super::desk::{self, Desk};
@@ -22,10 +22,10 @@ use super::http::metrics::Published;
 use super::judge::{self, Judge};
 use super::notices::Notices;
 use super::record::Recorder;
+use super::reload::{self, Load, Reloads};
 use super::{files, output, tls};
 use crate::engine::{Compiled, Evaluator, Watching};
 use crate::plan::{Plan, Server};
-use crate::source::Wanted;
 
 /// The buffer of a UDP socket, in bytes: a surge waits there while a window closes. The system may give less.
 const UDP_BUFFER: usize = 8 << 20;
@@ -35,12 +35,14 @@ const AGAIN: i32 = 130;
 const BACKLOG: i32 = 1024;
 
 /// What the command line adds to the plan.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Threads that read and count, at least 1.
     pub lanes: usize,
     /// Where to write a recording.
     pub record: Option<PathBuf>,
+    /// Reads the plan again.
+    pub load: Arc<Load>,
 }
 
 /// Why the daemon did not start, or ended otherwise than by a signal.
@@ -158,29 +160,34 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
     let counters = Arc::new(Counters::default());
     counters.alive.store(u64::try_from(opened.started.boot).unwrap_or(0), Relaxed);
     let most = files::make_room(plan.server.connections);
-    let published = Arc::new(Mutex::new(Arc::new(Published::default())));
     let stopping = Arc::new(AtomicBool::new(false));
     let (requests, inbox) = std_mpsc::channel();
+    let watched_from = opened.started.wall;
+    let evaluator = Evaluator::new(&Compiled::new(Arc::clone(&plan)), Watching::From(watched_from.micros()));
+    let published = Arc::new(Mutex::new(Arc::new(Published::of(&plan, &evaluator))));
+    let (reloading, reload_requests) = mpsc::unbounded_channel();
+    let reloads = Arc::new(Reloads::default());
     let page = Page {
-        plan: Arc::clone(&plan),
+        server: Arc::new(plan.server.clone()),
         judge: requests.clone(),
         published: Arc::clone(&published),
         stopping: Arc::clone(&stopping),
+        reloads: Arc::clone(&reloads),
+        reloading: reloading.clone(),
     };
 
-    let watched_from = opened.started.wall;
-    let evaluator = Evaluator::new(&Compiled::new(Arc::clone(&plan)), Watching::From(watched_from.micros()));
-    let lanes: Vec<_> = evaluator.lanes(settings.lanes).into_iter().map(|lane| Arc::new(Mutex::new(lane))).collect();
-    let desks = start_desks(&plan, &lanes, &counters, &opened, &page).map_err(start)?;
+    let counting = |lane| Arc::new(Mutex::new(Counting::new(lane, &plan, opened.recorder.is_some())));
+    let countings: Vec<_> = evaluator.lanes(settings.lanes).into_iter().map(counting).collect();
+    let desks = start_desks(&plan, &countings, &counters, &opened, &page).map_err(start)?;
     let senders: Vec<_> = desks.iter().map(|desk| desk.requests.clone()).collect();
 
     let (failed, failure) = oneshot::channel();
-    let (out, writer) = output::start(Arc::clone(&plan), move |error| drop(failed.send(error))).map_err(start)?;
+    let (out, writer) = output::start(move |error| drop(failed.send(error))).map_err(start)?;
     let (acceptor, accepting) = mpsc::unbounded_channel();
     let judge = Judge {
         plan: Arc::clone(&plan),
         evaluator,
-        lanes,
+        countings,
         desks: senders.clone(),
         acceptor,
         out,
@@ -188,6 +195,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
         counters: Arc::clone(&counters),
         published,
         notices: Notices::default(),
+        reloads: Arc::clone(&reloads),
         last: opened.started,
         caught_up: opened.started.boot,
     };
@@ -203,9 +211,13 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
     let reception = Rc::new(Reception { desks: senders, counters: Arc::clone(&counters), most, next: Cell::new(0) });
     let doors = open_doors(opened, &desks, &reception).map_err(start)?;
     let answering = tokio::task::spawn_local(accept::answer(accepting, Rc::clone(&reception)));
+    let load = Arc::clone(&settings.load);
+    let judge = requests.clone();
+    let reload = reload::answer(reload_requests, load, Arc::new(plan.server.clone()), judge, reloads);
+    let reloader = tokio::task::spawn_local(reload);
 
     let why = tokio::select! {
-        name = signals.stop() => Stop::Signal(name),
+        name = signals.stop(&reloading) => Stop::Signal(name),
         Ok(error) = failure => Stop::Output(error),
     };
     stopping.store(true, Relaxed);
@@ -217,7 +229,8 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
         tracing::info!("{name}: stopping; a second one ends at once");
     }
     let _ = requests.send(judge::Request::Stop);
-    signals.unless_again(end).await;
+    signals.unless_again(end, &reloading).await;
+    reloader.abort();
     answering.abort();
     let _ = answering.await;
     drop(reception);
@@ -234,7 +247,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
     };
     // On a thread: whoever does not read our standard output must not keep a second signal from being heard.
     if std::thread::Builder::new().name("end".to_string()).spawn(last).is_ok() {
-        signals.unless_again(end).await;
+        signals.unless_again(end, &reloading).await;
     }
     match why {
         Stop::Signal(_) => Ok(counters),
@@ -244,17 +257,20 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
 
 fn start_desks(
     plan: &Plan,
-    lanes: &[Arc<Mutex<crate::engine::Lane>>],
+    countings: &[Arc<Mutex<Counting>>],
     counters: &Arc<Counters>,
     opened: &Opened,
     page: &Page,
 ) -> io::Result<Vec<Desk>> {
     let idle = Duration::from_micros(u64::try_from(plan.server.idle).unwrap_or(0));
     let mut desks = Vec::new();
-    for (i, lane) in lanes.iter().enumerate() {
-        let wanted = if opened.recorder.is_some() { Wanted::all() } else { Wanted::of_plan(plan).and_host() };
-        let mut applying = Applying::new(plan, wanted, Arc::clone(lane), Arc::clone(counters));
-        applying.recorder.clone_from(&opened.recorder);
+    for (i, counting) in countings.iter().enumerate() {
+        let applying = Applying {
+            counting: Arc::clone(counting),
+            counters: Arc::clone(counters),
+            recorder: opened.recorder.clone(),
+            limits: plan.limits,
+        };
         desks.push(desk::start(format!("lane-{i}"), applying, page.clone(), idle)?);
     }
     Ok(desks)
@@ -282,6 +298,8 @@ fn open_doors(
     Ok(doors)
 }
 
+type Reloading = mpsc::UnboundedSender<reload::Request>;
+
 /// The signals that the daemon answers.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
@@ -299,24 +317,24 @@ impl Signals {
     }
 
     /// Waits for the end of something; another signal ends the process at once.
-    async fn unless_again(&mut self, end: oneshot::Receiver<()>) {
+    async fn unless_again(&mut self, end: oneshot::Receiver<()>, reloading: &Reloading) {
         tokio::select! {
             _ = end => {}
-            name = self.stop() => {
+            name = self.stop(reloading) => {
                 tracing::warn!("{name}: ended at once");
                 std::process::exit(AGAIN);
             }
         }
     }
 
-    /// Waits for a signal to stop.
-    async fn stop(&mut self) -> &'static str {
+    /// Waits for a signal to stop. Others ask for a reload.
+    async fn stop(&mut self, reloading: &Reloading) -> &'static str {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP: reading the configuration again is not supported yet; restart instead");
+                    let _ = reloading.send(reload::Request { why: "SIGHUP", reply: None });
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! A recording of the daemon: what was observed and what the judge did, in one order that explains the result.
 //!
 //! One JSON object a line: `{"highwater-recording":1,"started":T}`, then `{"arrival":T,"event":{…}}` for each event,
-//! `{"clock":T}` where windows were taken, `{"unwatched":[T,T]}`, `{"set-back":T}`, and `{"end":T}`. T is in seconds.
+//! `{"clock":T}` where windows were taken, `{"unwatched":[T,T]}`, `{"set-back":T}`, `{"reloaded":T}`, and `{"end":T}`. T is in seconds.
 
 use std::io::Write;
 
@@ -25,6 +25,8 @@ pub enum Step<'a> {
     Clock(Timestamp),
     Unwatched(Timestamp, Timestamp),
     SetBack(Timestamp),
+    /// Other thresholds were read.
+    Reloaded(Timestamp),
     /// The last line: the process was asked to stop.
     End(Timestamp),
 }
@@ -66,6 +68,9 @@ pub fn decode<'a>(line: &'a [u8], wanted: &Wanted, most_attributes: usize) -> Re
     }
     if let Some(to) = line.get("set-back") {
         return Ok(Step::SetBack(time(to)?));
+    }
+    if let Some(at) = line.get("reloaded") {
+        return Ok(Step::Reloaded(time(at)?));
     }
     match line.get("end") {
         Some(end) => Ok(Step::End(time(end)?)),
@@ -111,6 +116,10 @@ pub fn write_unwatched(from: Timestamp, to: Timestamp, out: &mut Vec<u8>) {
 
 pub fn write_set_back(to: Timestamp, out: &mut Vec<u8>) {
     let _ = writeln!(out, "{{\"set-back\":{}}}", seconds(to));
+}
+
+pub fn write_reloaded(time: Timestamp, out: &mut Vec<u8>) {
+    let _ = writeln!(out, "{{\"reloaded\":{}}}", seconds(time));
 }
 
 pub fn write_end(time: Timestamp, out: &mut Vec<u8>) {

@@ -4,6 +4,7 @@ mod clock;
 mod http;
 mod limits;
 mod recording;
+mod reload;
 mod riemann;
 mod stopping;
 

@@ -14,13 +14,15 @@ use crate::server::clock::Clocks;
 use crate::server::counters::{Counters, PerSource, Source};
 use crate::server::desk::Local;
 use crate::server::lock;
+use crate::server::reload::Reloads;
 
 /// Without a sign of the judge for so many seconds, windows are not closed on time.
 const SILENT: i64 = 15;
 
 /// What the judge last said of every threshold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Published {
+    pub plan: Arc<Plan>,
     pub thresholds: Vec<PerThreshold>,
 }
 
@@ -34,7 +36,7 @@ pub struct PerThreshold {
 }
 
 impl Published {
-    pub fn of(plan: &Plan, evaluator: &Evaluator) -> Published {
+    pub fn of(plan: &Arc<Plan>, evaluator: &Evaluator) -> Published {
         let of = |i: usize| {
             let (intake, account) = evaluator.report(i);
             let (groups, violated) = evaluator.groups(i);
@@ -46,7 +48,7 @@ impl Published {
                 intake: *intake,
             }
         };
-        Published { thresholds: (0..plan.thresholds.len()).map(of).collect() }
+        Published { plan: Arc::clone(plan), thresholds: (0..plan.thresholds.len()).map(of).collect() }
     }
 }
 
@@ -59,18 +61,19 @@ pub fn late_judge(counters: &Counters) -> Option<i64> {
 
 pub fn page(local: &Local) -> Answer {
     let published = Arc::clone(&*lock(&local.page.published));
-    let text = render(&local.page.plan, &published, &local.applying.counters);
+    let text = render(&published, &local.applying.counters, &local.page.reloads);
     with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
 }
 
 /// The whole page.
-pub fn render(plan: &Plan, published: &Published, counters: &Counters) -> String {
+pub fn render(published: &Published, counters: &Counters, reloads: &Reloads) -> String {
     let mut page = Page { text: String::new() };
     page.family("highwater_build_info", "gauge", "The version that runs.");
     page.sample("highwater_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     of_sources(&mut page, counters);
     of_process(&mut page, counters);
-    of_thresholds(&mut page, plan, published);
+    of_reloads(&mut page, reloads);
+    of_thresholds(&mut page, &published.plan, published);
     page.text
 }
 
@@ -144,6 +147,17 @@ fn of_process(page: &mut Page, counters: &Counters) {
     page.sample("highwater_recording_failed", &[], counters.recording_failed.load(Relaxed));
     page.family("highwater_receiving_bytes", "gauge", "Memory for messages that have arrived in part.");
     page.sample("highwater_receiving_bytes", &[], counters.receiving.load(Relaxed));
+}
+
+fn of_reloads(page: &mut Page, reloads: &Reloads) {
+    let (applied, refused) = reloads.counts();
+    let name = "highwater_reloads_total";
+    page.family(name, "counter", "Readings of the thresholds while it runs.");
+    page.sample(name, &[("result", "applied")], applied);
+    page.sample(name, &[("result", "refused")], refused);
+    let name = "highwater_last_reload_applied";
+    page.family(name, "gauge", "0 if the last reading was refused and changed nothing, else 1.");
+    page.sample(name, &[], u8::from(reloads.is_well()));
 }
 
 fn of_thresholds(page: &mut Page, plan: &Plan, published: &Published) {

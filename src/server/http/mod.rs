@@ -17,7 +17,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::desk::{Hearing, Local};
 use super::judge;
-use crate::plan::{EventTime, Plan};
+use super::reload::{self, Reloads};
+use crate::plan::{EventTime, Server};
 use metrics::Published;
 
 /// How long the head of a request may take to come; between requests too.
@@ -28,10 +29,13 @@ const HEAD_BYTES: usize = 64 << 10;
 /// What all requests are answered from.
 #[derive(Clone)]
 pub struct Page {
-    pub plan: Arc<Plan>,
+    /// As it was at the start: who may ask.
+    pub server: Arc<Server>,
     pub judge: mpsc::Sender<judge::Request>,
     pub published: Arc<Mutex<Arc<Published>>>,
     pub stopping: Arc<std::sync::atomic::AtomicBool>,
+    pub reloads: Arc<Reloads>,
+    pub reloading: tokio::sync::mpsc::UnboundedSender<reload::Request>,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -59,7 +63,7 @@ async fn answer(
     time: EventTime,
     hearing: &std::cell::RefCell<Hearing>,
 ) -> Answer {
-    if let Err(refused) = guard::check(&request, &local.page.plan.server) {
+    if let Err(refused) = guard::check(&request, &local.page.server) {
         local.applying.counters.turn_away(refused.cause());
         return text(refused.status(), &format!("{refused}\n"));
     }
@@ -71,7 +75,9 @@ async fn answer(
         (&Method::GET | &Method::HEAD, "/metrics") => metrics::page(local),
         (&Method::GET | &Method::HEAD, "/state") => state::page(local, request.uri().query().unwrap_or_default()).await,
         (&Method::GET | &Method::HEAD, "/") => text(StatusCode::OK, INDEX),
+        (&Method::POST, "/reload") => reload(local).await,
         (_, "/events") => not_allowed("PUT, POST"),
+        (_, "/reload") => not_allowed("POST"),
         (_, "/healthz" | "/readyz" | "/metrics" | "/state" | "/") => not_allowed("GET, HEAD"),
         (_, "/index") => text(StatusCode::NOT_IMPLEMENTED, "queries are not supported yet\n"),
         (_, topic) if topic.starts_with("/pubsub/") => {
@@ -82,10 +88,24 @@ async fn answer(
 }
 
 const INDEX: &str = "PUT /events   events, one JSON object a line\n\
+                     POST /reload  read the thresholds again\n\
                      GET /state    thresholds and groups: status, last verdict, open window\n\
                      GET /metrics  for Prometheus\n\
                      GET /healthz  whether the process works\n\
                      GET /readyz   whether it takes events\n";
+
+/// Reads the thresholds again, and says what became of them.
+async fn reload(local: &Local) -> Answer {
+    let (reply, result) = tokio::sync::oneshot::channel();
+    if local.page.reloading.send(reload::Request { why: "POST /reload", reply: Some(reply) }).is_err() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match result.await {
+        Ok(Ok(said)) => text(StatusCode::OK, &said),
+        Ok(Err(said)) => text(StatusCode::UNPROCESSABLE_ENTITY, &said),
+        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+    }
+}
 
 /// Whether windows are closed on time.
 fn health(local: &Local) -> Answer {

@@ -56,16 +56,16 @@ fn a_long_event_loses_no_neighbour_and_a_long_message_is_told() {
 
 #[test]
 fn messages_in_part_share_their_memory() {
-    let daemon = Daemon::start(&with(":limits {:receive-bytes 600000}"), &[]);
-    let part = [&1_000_000_u32.to_be_bytes()[..], &[0; 250_000]].concat();
+    let daemon = Daemon::start(&with(":limits {:receive-bytes 300000}"), &[]);
+    let part = |bytes: usize| [&1_000_000_u32.to_be_bytes()[..], &vec![0; bytes]].concat();
     let mut first = Connection::to(daemon.tcp.unwrap());
-    first.write(&part);
+    first.write(&part(100_000));
     let deadline = std::time::Instant::now() + PATIENCE;
-    while metric(&daemon, "highwater_receiving_bytes") < 250_000.0 {
+    while metric(&daemon, "highwater_receiving_bytes") < 100_000.0 {
         assert!(std::time::Instant::now() < deadline);
     }
     let mut second = Connection::to(daemon.tcp.unwrap());
-    second.write(&part);
+    second.write(&part(250_000));
     let answer = second.read();
     assert!(text(&answer).contains(":receive-bytes"), "{}", text(&answer));
     drop(first);
