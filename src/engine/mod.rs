@@ -44,6 +44,7 @@ pub use event::{Event, Value};
 pub use intake::Intake;
 pub use lane::{Lane, Unread};
 pub use snapshot::SnapshotError;
+pub use state::{plan_from_bytes, plan_to_bytes};
 pub use transition::{Measured, Transition};
 pub use verdict::{Reason, Verdict};
 pub use view::View;

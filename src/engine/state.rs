@@ -64,17 +64,19 @@ impl Evaluator {
         };
         let shapes = self.compiled.shapes.iter().copied();
         State {
-            settings: Settings {
-                instance: Cow::Borrowed(&plan.instance),
-                max_skew: plan.max_skew,
-                grace: plan.grace,
-                limits: plan.limits,
-            },
+            settings: Settings::of(plan),
             watching: self.watching,
             watch: Cow::Borrowed(&self.watch),
             positions: shapes.zip(self.positions.iter().map(Cow::Borrowed)).collect(),
             thresholds: plan.thresholds.iter().enumerate().map(saved).collect(),
         }
+    }
+
+    /// An evaluator of nothing, to stand where another one was.
+    pub fn nothing() -> Evaluator {
+        let settings =
+            Settings { instance: Cow::Borrowed(""), max_skew: 0, grace: 0, limits: Limits::default() };
+        Evaluator::new(&Compiled::new(Arc::new(settings.plan(Vec::new()))), Watching::Whole)
     }
 
     /// The evaluator that a state was taken of, under the plan that it was taken under.
@@ -83,15 +85,7 @@ impl Evaluator {
         // Thresholds are in order of id; whoever wrote the bytes may not have known.
         thresholds.sort_by(|a, b| a.threshold.id.cmp(&b.threshold.id));
         thresholds.dedup_by(|a, b| a.threshold.id == b.threshold.id);
-        let plan = Plan {
-            thresholds: thresholds.iter().map(|saved| saved.threshold.clone().into_owned()).collect(),
-            grace: settings.grace,
-            grace_is_set: true,
-            max_skew: settings.max_skew,
-            instance: settings.instance.into_owned(),
-            limits: settings.limits,
-            server: Server::default(),
-        };
+        let plan = settings.plan(thresholds.iter().map(|saved| saved.threshold.clone().into_owned()).collect());
         let formers = thresholds.iter_mut().map(|saved| std::mem::take(saved.formers.to_mut())).collect();
         let compiled = Compiled::edited(Arc::new(plan), formers);
         let mut evaluator = Evaluator::new(&compiled, watching);
@@ -124,5 +118,47 @@ impl Evaluator {
         let subjects = &mut self.subjects[threshold];
         subjects.violated += usize::from(group.standing.status == Verdict::Violation);
         subjects.groups.insert(key, group);
+    }
+}
+
+/// A plan without its states: settings and thresholds. `:server` is not in it.
+#[derive(Serialize, Deserialize)]
+struct Written<'a> {
+    settings: Settings<'a>,
+    thresholds: Cow<'a, [Threshold]>,
+}
+
+/// What of a plan decides what is counted and told, as bytes.
+pub fn plan_to_bytes(plan: &Plan) -> Vec<u8> {
+    let written = Written { settings: Settings::of(plan), thresholds: Cow::Borrowed(&plan.thresholds) };
+    postcard::to_stdvec(&written).expect("plain values in memory")
+}
+
+/// None for other bytes.
+pub fn plan_from_bytes(bytes: &[u8]) -> Option<Plan> {
+    let written: Written = postcard::from_bytes(bytes).ok()?;
+    Some(written.settings.plan(written.thresholds.into_owned()))
+}
+
+impl<'a> Settings<'a> {
+    fn of(plan: &'a Plan) -> Settings<'a> {
+        Settings {
+            instance: Cow::Borrowed(&plan.instance),
+            max_skew: plan.max_skew,
+            grace: plan.grace,
+            limits: plan.limits,
+        }
+    }
+
+    fn plan(self, thresholds: Vec<Threshold>) -> Plan {
+        Plan {
+            thresholds,
+            grace: self.grace,
+            grace_is_set: true,
+            max_skew: self.max_skew,
+            instance: self.instance.into_owned(),
+            limits: self.limits,
+            server: Server::default(),
+        }
     }
 }

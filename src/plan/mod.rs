@@ -2,6 +2,7 @@
 
 mod bound;
 mod expression;
+mod keeping;
 mod number;
 mod pattern;
 mod server;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bound::{Bound, Comparator};
 pub use expression::{Expression, Field, Operation};
+pub use keeping::{Durability, Keeping, Place};
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
 pub use server::{EventTime, Exposed, Listener, Secret, Server, TlsListener};

@@ -17,7 +17,7 @@ use super::output::Told;
 use super::record::Recorder;
 use super::reload::Reloads;
 use super::{accept, lock};
-use crate::engine::{Compiled, Edits, Evaluator, Lane, Transition, Verdict, Watching};
+use crate::engine::{Edits, Evaluator, Lane, Transition, Verdict};
 use crate::plan::{Plan, Timestamp};
 use crate::source::recording;
 
@@ -197,12 +197,11 @@ impl Judge {
     fn reload(&mut self, plan: Arc<Plan>) -> Edits {
         let now = Clocks::now().wall;
         let mut transitions = Vec::new();
-        let spare = Evaluator::new(&Compiled::new(Arc::clone(&plan)), Watching::Whole);
         let countings = self.countings.clone();
         let mut guards = lock_all(&countings);
         self.evaluator.take_all(&mut unlocked(&mut guards));
         self.evaluator.absorb();
-        let old = std::mem::replace(&mut self.evaluator, spare);
+        let old = std::mem::replace(&mut self.evaluator, Evaluator::nothing());
         let (evaluator, edits) = old.edited(Arc::clone(&plan), now, &mut transitions);
         for (guard, lane) in guards.iter_mut().zip(evaluator.lanes(countings.len())) {
             **guard = Counting::new(lane, &plan, self.recorder.is_some());

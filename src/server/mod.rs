@@ -13,6 +13,7 @@ mod connection;
 mod desk;
 mod files;
 mod http;
+mod keep;
 mod notices;
 mod output;
 mod record;

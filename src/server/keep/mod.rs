@@ -1,0 +1,321 @@
+//! What outlives the process: everything that is counted is in the journal before it is acknowledged.
+//!
+//! Lane threads append what they applied, as it came, while their lane is locked; the judge appends what it did while all
+//! are. So the journal, read from its snapshot on, does the same steps again. If the disk refuses, events are counted on
+//! and there is a gap; a snapshot of all that was counted mends it.
+
+pub mod record;
+mod recover;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::lock;
+use crate::plan::{Durability, Keeping};
+use crate::store::{Journal, Position, SegmentNumber, Started, Store};
+use record::{Moment, Record};
+
+pub use recover::{Recovered, recover};
+
+/// The format of what a snapshot holds before the evaluator's bytes.
+const VERSION: u16 = 1;
+/// A snapshot is not taken again before the journal has grown to so many times its size.
+const WORTH: u64 = 4;
+/// After a failure the next attempt waits twice as long as the last, from the first to the last of these, in
+/// microseconds.
+const FIRST_PAUSE: i64 = 1_000_000;
+const LONGEST_PAUSE: i64 = 30_000_000;
+
+/// All that is counted is in the journal.
+const KEEPING: u8 = 0;
+/// Something is not: nothing is appended until a snapshot is under way.
+const GAP: u8 = 1;
+/// Appending goes on in a new segment; once the snapshot before it is on the disk, all is kept again.
+const MENDING: u8 = 2;
+
+/// Keeps what must outlive the process. Shared by all threads.
+pub struct Keeper {
+    store: Store,
+    /// The last to be locked.
+    journal: Mutex<Journal>,
+    settings: Keeping,
+    machine: u128,
+    mode: AtomicU8,
+    why: Mutex<Option<String>>,
+    outbox: Mutex<Outbox>,
+    synced: watch::Sender<Synced>,
+    /// Asks the thread that syncs.
+    wake: SyncSender<()>,
+    /// A snapshot that is being written.
+    writing: AtomicBool,
+    /// Of the last snapshot, in bytes.
+    size: AtomicU64,
+    pub snapshots: AtomicU64,
+    pub failures: AtomicU64,
+    /// When the next attempt may be made after a failure, and how long the pause was.
+    again: Mutex<(i64, i64)>,
+}
+
+/// Transitions that are not known to have been told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbox {
+    /// The number of the next transition.
+    pub next: u64,
+    /// In order.
+    pub waiting: VecDeque<(u64, Arc<str>)>,
+}
+
+/// How far the journal is known to be on the disk.
+#[derive(Clone, Copy, Debug, Default)]
+struct Synced {
+    to: Position,
+    /// How often it failed: those who wait go on then.
+    failures: u64,
+}
+
+/// What a snapshot holds before the evaluator's bytes.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    version: u16,
+    moment: Moment,
+    outbox: Outbox,
+}
+
+/// A snapshot to be written.
+pub struct Snapshot {
+    first: SegmentNumber,
+    head: Vec<u8>,
+    evaluator: Vec<u8>,
+}
+
+impl Outbox {
+    /// Numbers lines that are to be told.
+    fn push(&mut self, lines: Vec<String>) -> Vec<(u64, Arc<str>)> {
+        let numbered: Vec<(u64, Arc<str>)> = (self.next..).zip(lines.into_iter().map(Arc::from)).collect();
+        self.next += numbered.len() as u64;
+        self.waiting.extend(numbered.iter().cloned());
+        numbered
+    }
+
+    /// Forgets what is before this number.
+    fn told(&mut self, before: u64) {
+        let told = self.waiting.partition_point(|(number, _)| *number < before);
+        self.waiting.drain(..told);
+    }
+}
+
+impl Keeper {
+    /// Goes on with a store that was read. The thread that syncs ends when the keeper is dropped.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(started: Started, settings: Keeping, outbox: Outbox) -> io::Result<(Arc<Keeper>, JoinHandle<()>)> {
+        let Started { journal, store, .. } = started;
+        let given_up = journal.given_up().map(str::to_string);
+        let (wake, woken) = sync_channel(1);
+        let keeper = Arc::new(Keeper {
+            store,
+            journal: Mutex::new(journal),
+            machine: record::machine(),
+            mode: AtomicU8::new(KEEPING),
+            why: Mutex::new(None),
+            outbox: Mutex::new(outbox),
+            synced: watch::Sender::new(Synced::default()),
+            wake,
+            writing: AtomicBool::new(false),
+            size: AtomicU64::new(0),
+            snapshots: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            again: Mutex::new((0, 0)),
+            settings,
+        });
+        if let Some(why) = given_up {
+            keeper.fail(&why);
+        }
+        let weak = Arc::downgrade(&keeper);
+        let every = Duration::from_micros(u64::try_from(keeper.settings.sync_every).unwrap_or(1_000_000));
+        let thread = std::thread::Builder::new().name("sync".to_string()).spawn(move || sync(&weak, &woken, every))?;
+        Ok((keeper, thread))
+    }
+
+    /// Appends a record. The position after it; None if it is not kept, which has been said then.
+    pub fn append(&self, record: &Record<'_>) -> Option<Position> {
+        if self.settings.durability == Durability::None || self.mode.load(Ordering::Acquire) == GAP {
+            return None;
+        }
+        let (head, body) = record.encode();
+        let appended = lock(&self.journal).append(&[&head, body]);
+        match appended {
+            Ok(position) => Some(position),
+            Err(error) => {
+                self.fail(&error);
+                None
+            }
+        }
+    }
+
+    /// Whether an acknowledgement waits for the disk.
+    pub fn waits(&self) -> bool {
+        self.settings.durability == Durability::Sync
+    }
+
+    /// Waits until what was appended up to there is on the disk, or cannot be brought there.
+    pub async fn synced(&self, position: Position) {
+        let mut synced = self.synced.subscribe();
+        let failures = synced.borrow_and_update().failures;
+        // One that is on its way wakes for all that wait.
+        let _ = self.wake.try_send(());
+        let _ = synced.wait_for(|synced| synced.to >= position || synced.failures > failures).await;
+    }
+
+    /// Numbers transitions; they are kept until [`Keeper::told`].
+    pub fn tell(&self, lines: Vec<String>) -> Vec<(u64, Arc<str>)> {
+        lock(&self.outbox).push(lines)
+    }
+
+    /// What is not known to have been told.
+    pub fn untold(&self) -> Vec<(u64, Arc<str>)> {
+        lock(&self.outbox).waiting.iter().cloned().collect()
+    }
+
+    /// Transitions before this number have been told.
+    pub fn told(&self, before: u64) {
+        let mut outbox = lock(&self.outbox);
+        outbox.told(before);
+        self.append(&Record::Told(before));
+    }
+
+    pub fn alive(&self, clocks: super::clock::Clocks) {
+        self.append(&Record::Alive(Moment::of(clocks, self.machine)));
+    }
+
+    /// Whether it is time for a snapshot: the journal is long, or there is a gap. `now` is the boot clock.
+    pub fn is_due(&self, now: i64) -> bool {
+        if self.writing.load(Ordering::Acquire) || now < lock(&self.again).0 {
+            return false;
+        }
+        let worth = self.settings.journal_bytes.max(self.size.load(Ordering::Relaxed).saturating_mul(WORTH));
+        self.mode.load(Ordering::Acquire) == GAP || lock(&self.journal).bytes() > worth
+    }
+
+    /// Begins a snapshot: with all lanes locked and everything taken from them. The rest is [`Keeper::write`].
+    pub fn begin(&self, clocks: super::clock::Clocks) -> Option<(SegmentNumber, Vec<u8>)> {
+        let outbox = lock(&self.outbox);
+        let rotated = lock(&self.journal).rotate();
+        match rotated {
+            Ok(first) => {
+                let _ = self.mode.compare_exchange(GAP, MENDING, Ordering::AcqRel, Ordering::Acquire);
+                let head =
+                    Head { version: VERSION, moment: Moment::of(clocks, self.machine), outbox: outbox.clone() };
+                let head = postcard::to_stdvec(&head).expect("plain values in memory");
+                self.writing.store(true, Ordering::Release);
+                Some((first, head))
+            }
+            Err(error) => {
+                self.pause(clocks.boot);
+                self.fail(&error);
+                None
+            }
+        }
+    }
+
+    /// Writes a snapshot; whether that went well. It may take long.
+    pub fn write(&self, snapshot: &Snapshot) -> bool {
+        let Snapshot { first, head, evaluator } = snapshot;
+        let length = u32::try_from(head.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let written = self.store.write_snapshot(*first, &[&length, head, evaluator]);
+        let went_well = written.is_ok();
+        match written {
+            Ok(()) => {
+                self.size.store((head.len() + evaluator.len()) as u64, Ordering::Relaxed);
+                self.snapshots.fetch_add(1, Ordering::Relaxed);
+                *lock(&self.again) = (0, 0);
+                if self.mode.compare_exchange(MENDING, KEEPING, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                    *lock(&self.why) = None;
+                    tracing::warn!("state is kept again: what was counted meanwhile is on the disk");
+                }
+            }
+            Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                self.pause(super::clock::Clocks::now().boot);
+                if self.mode.compare_exchange(MENDING, GAP, Ordering::AcqRel, Ordering::Acquire).is_err() {
+                    tracing::warn!(%error, "no snapshot: the journal grows on until there is one");
+                } else {
+                    *lock(&self.why) = Some(error.to_string());
+                }
+            }
+        }
+        self.writing.store(false, Ordering::Release);
+        went_well
+    }
+
+    /// Why what is counted would not outlive the process at present.
+    pub fn trouble(&self) -> Option<String> {
+        if self.mode.load(Ordering::Acquire) == KEEPING {
+            return None;
+        }
+        Some(lock(&self.why).clone().unwrap_or_else(|| "it is being brought back".to_string()))
+    }
+
+    pub fn journal_bytes(&self) -> u64 {
+        lock(&self.journal).bytes()
+    }
+
+    fn fail(&self, error: &dyn fmt::Display) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.why) = Some(error.to_string());
+        if self.mode.swap(GAP, Ordering::AcqRel) == KEEPING {
+            tracing::error!(
+                %error,
+                "state cannot be kept: events are counted on and acknowledged, and would be lost with this process"
+            );
+        }
+        self.synced.send_modify(|synced| synced.failures += 1);
+    }
+
+    fn pause(&self, now: i64) {
+        let mut again = lock(&self.again);
+        let pause = (again.1 * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        *again = (now + pause, pause);
+    }
+}
+
+impl Snapshot {
+    pub fn new((first, head): (SegmentNumber, Vec<u8>), evaluator: Vec<u8>) -> Snapshot {
+        Snapshot { first, head, evaluator }
+    }
+}
+
+/// Syncs whenever somebody waits for it, and else every so often, until the keeper is gone.
+fn sync(keeper: &std::sync::Weak<Keeper>, woken: &Receiver<()>, every: Duration) {
+    let mut done = Position::default();
+    loop {
+        match woken.recv_timeout(every) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let Some(keeper) = keeper.upgrade() else { return };
+        if keeper.settings.durability == Durability::None || keeper.mode.load(Ordering::Acquire) == GAP {
+            keeper.synced.send_modify(|synced| synced.failures += 1);
+            continue;
+        }
+        match keeper.store.sync() {
+            Ok(to) => {
+                if to != done {
+                    done = to;
+                    keeper.synced.send_modify(|synced| synced.to = to);
+                }
+            }
+            Err(error) => keeper.fail(&error),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! From what a process left behind to where it was: its snapshot, and the steps since, done again.
+
+use std::sync::Arc;
+
+use super::record::{Moment, Record};
+use super::{Head, Outbox, VERSION};
+use crate::engine::{Edit, Edits, Evaluator, Lane, Transition, plan_from_bytes};
+use crate::plan::{EventTime, Plan, Timestamp};
+use crate::source::riemann::{self, Framed, Reading};
+use crate::source::{Wanted, json};
+use crate::store::{Base, Opened, Started};
+
+/// Where a process was.
+pub struct Recovered {
+    /// None if nothing was kept, or it cannot be used.
+    pub past: Option<Past>,
+    pub started: Started,
+    pub notes: Vec<String>,
+}
+
+/// What was found.
+pub struct Past {
+    /// Under the plan of then. It has absorbed everything.
+    pub evaluator: Evaluator,
+    pub outbox: Outbox,
+    /// When the process was last alive.
+    pub last: Moment,
+    /// Events that were counted again.
+    pub events: u64,
+}
+
+/// Reads a folder from its snapshot on.
+///
+/// # Errors
+/// One line: the state is of a version that cannot be read. Nothing was changed.
+pub fn recover(opened: Opened) -> Result<Recovered, String> {
+    let Opened { base, mut records } = opened;
+    let mut notes = Vec::new();
+    let past = match base {
+        Base::Snapshot(bytes) => Some(Replaying::of(&bytes)?),
+        Base::Lost => {
+            notes.push("the state is damaged and was set aside: windows and statuses begin anew".to_string());
+            None
+        }
+        Base::Nothing => None,
+    };
+    let past = past.map(|mut replaying| {
+        let mut skipped = 0;
+        while let Some(bytes) = records.next_record() {
+            match Record::decode(bytes) {
+                Some(record) => replaying.step(record),
+                None => skipped += 1,
+            }
+        }
+        if skipped > 0 {
+            notes.push(format!("{skipped} records of the journal are of another version and were left out"));
+        }
+        replaying.finish()
+    });
+    let started = records.finish();
+    Ok(Recovered { past, started, notes })
+}
+
+/// A journal that is being lived again.
+struct Replaying {
+    evaluator: Evaluator,
+    lane: Lane,
+    wanted: Wanted,
+    plan: Arc<Plan>,
+    outbox: Outbox,
+    told: u64,
+    last: Moment,
+    events: u64,
+}
+
+impl Replaying {
+    fn of(bytes: &[u8]) -> Result<Replaying, String> {
+        let damaged = || "the state folder holds a state that this version cannot read".to_string();
+        let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;
+        let (head, evaluator) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
+        let head: Head = postcard::from_bytes(head).map_err(|_| damaged())?;
+        if head.version != VERSION {
+            return Err(format!("{}: version {}, not {VERSION}", damaged(), head.version));
+        }
+        let evaluator = Evaluator::restore(evaluator).map_err(|error| format!("{}: {error}", damaged()))?;
+        let plan = Arc::clone(evaluator.compiled().plan());
+        Ok(Replaying {
+            lane: evaluator.lane(),
+            wanted: Wanted::of_plan(&plan),
+            evaluator,
+            plan,
+            outbox: head.outbox,
+            told: 0,
+            last: head.moment,
+            events: 0,
+        })
+    }
+
+    fn step(&mut self, record: Record<'_>) {
+        match record {
+            Record::Frames { arrival, time, bytes } => {
+                self.saw(arrival);
+                self.frames(arrival, time, bytes);
+            }
+            Record::Lines { arrival, time, bytes } => {
+                self.saw(arrival);
+                let attributes = self.plan.limits.attributes;
+                for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                    if let Ok(event) = json::decode_at(line, &self.wanted, attributes, arrival, time) {
+                        self.events += 1;
+                        if event.time <= arrival.plus(self.plan.max_skew) {
+                            self.lane.observe(&event);
+                        }
+                    }
+                }
+            }
+            Record::Clock(time) => {
+                self.saw(time);
+                let mut transitions = Vec::new();
+                self.evaluator.take(time, &mut [&mut self.lane]);
+                self.evaluator.close(&mut transitions);
+                self.tell(&transitions);
+            }
+            Record::Unwatched(from, to) => {
+                self.evaluator.unwatched(from, to);
+                self.last.wall = to.micros();
+            }
+            Record::SetBack(to) => {
+                self.evaluator.set_back(to, self.plan.max_skew, &mut [&mut self.lane]);
+                self.last.wall = to.micros();
+            }
+            Record::Alive(moment) => self.last = moment,
+            Record::Told(before) => self.told = self.told.max(before),
+            Record::Edited { at, plan } => {
+                if let Some(plan) = plan_from_bytes(plan) {
+                    self.edit(Arc::new(plan), at);
+                }
+            }
+        }
+    }
+
+    /// The process was alive at this time, by the wall clock.
+    fn saw(&mut self, time: Timestamp) {
+        let ahead = time.micros() - self.last.wall;
+        if ahead > 0 {
+            self.last = Moment { wall: time.micros(), boot: self.last.boot + ahead, ..self.last };
+        }
+    }
+
+    fn frames(&mut self, arrival: Timestamp, time: EventTime, mut bytes: &[u8]) {
+        let not_ahead = arrival.plus(self.plan.max_skew);
+        let limits = self.plan.limits;
+        let reading = Reading {
+            wanted: &self.wanted,
+            attributes: limits.attributes,
+            event_bytes: limits.event_bytes,
+            arrival,
+            time,
+        };
+        while let Framed::Whole { message, used } = riemann::frame(bytes, usize::MAX) {
+            riemann::events(message, &reading, |event| {
+                self.events += 1;
+                if let Ok(event) = event
+                    && event.time <= not_ahead
+                {
+                    self.lane.observe(event);
+                }
+            });
+            bytes = &bytes[used..];
+        }
+    }
+
+    fn edit(&mut self, plan: Arc<Plan>, at: Timestamp) {
+        let mut transitions = Vec::new();
+        self.absorb();
+        let evaluator = std::mem::replace(&mut self.evaluator, Evaluator::nothing());
+        let (evaluator, _) = evaluator.edited(Arc::clone(&plan), at, &mut transitions);
+        self.tell(&transitions);
+        self.lane = evaluator.lane();
+        self.wanted = Wanted::of_plan(&plan);
+        (self.evaluator, self.plan) = (evaluator, plan);
+    }
+
+    fn tell(&mut self, transitions: &[Transition]) {
+        let lines = transitions.iter().map(|transition| transition.to_json(&self.plan).to_string()).collect();
+        self.outbox.push(lines);
+    }
+
+    fn absorb(&mut self) {
+        self.evaluator.take_all(&mut [&mut self.lane]);
+        self.evaluator.absorb();
+    }
+
+    fn finish(mut self) -> Past {
+        self.absorb();
+        self.outbox.told(self.told);
+        Past { evaluator: self.evaluator, outbox: self.outbox, last: self.last, events: self.events }
+    }
+}
+
+/// What time did between two processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Down {
+    /// Nobody watched from one time to the other.
+    Unwatched(Timestamp, Timestamp),
+    /// The clock was set back, to this time.
+    SetBack(Timestamp),
+}
+
+/// What is to be told of the time between: `max_skew` in microseconds.
+pub fn down(last: Moment, now: Moment, max_skew: i64) -> Down {
+    let (then, wall) = (Timestamp::clamped(last.wall), Timestamp::clamped(now.wall));
+    let is_same = last.machine == now.machine && now.machine != 0 && now.boot >= last.boot;
+    // The machine was off for a time that nobody knows.
+    let expected = if is_same { then.plus(now.boot - last.boot) } else { then };
+    if wall.micros() < expected.micros() - max_skew && wall < then {
+        return Down::SetBack(wall);
+    }
+    Down::Unwatched(then, wall.max(then))
+}
+
+impl Past {
+    /// Goes on under another plan from now on, after the time in which the process was down. The records that say so go
+    /// to `append`.
+    pub fn go_on(
+        self,
+        plan: &Arc<Plan>,
+        now: Moment,
+        append: &mut dyn FnMut(Record<'_>),
+    ) -> (Evaluator, Outbox, Edits, Down) {
+        let Past { mut evaluator, mut outbox, last, .. } = self;
+        let old = Arc::clone(evaluator.compiled().plan());
+        let down = down(last, now, old.max_skew);
+        match down {
+            Down::Unwatched(from, to) => {
+                evaluator.unwatched(from, to);
+                append(Record::Unwatched(from, to));
+            }
+            Down::SetBack(to) => {
+                evaluator.set_back(to, old.max_skew, &mut []);
+                append(Record::SetBack(to));
+            }
+        }
+        append(Record::Alive(now));
+        let at = Timestamp::clamped(now.wall);
+        let mut transitions = Vec::new();
+        let (evaluator, edits) = evaluator.edited(Arc::clone(plan), at, &mut transitions);
+        let bytes = crate::engine::plan_to_bytes(plan);
+        if bytes != crate::engine::plan_to_bytes(&old) || edits.0.iter().any(|(_, edit)| *edit != Edit::Kept) {
+            append(Record::Edited { at, plan: &bytes });
+        }
+        outbox.push(transitions.iter().map(|transition| transition.to_json(&old).to_string()).collect());
+        (evaluator, outbox, edits, down)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000;
+    const NOON: i64 = 1_700_000_000 * S;
+
+    #[test]
+    fn the_time_between_is_unwatched_unless_the_clock_was_set_back() {
+        let at = |wall: i64, boot: i64, machine: u128| Moment { wall: NOON + wall * S, boot: boot * S, machine };
+        let time = |seconds: i64| Timestamp::clamped(NOON + seconds * S);
+        for (what, now, expected) in [
+            ("down for ten seconds", at(10, 110, 1), Down::Unwatched(time(0), time(10))),
+            ("down for ten seconds, and the clock slewed", at(7, 110, 1), Down::Unwatched(time(0), time(7))),
+            ("set forward an hour meanwhile", at(3610, 110, 1), Down::Unwatched(time(0), time(3610))),
+            ("set back an hour meanwhile", at(-3590, 110, 1), Down::SetBack(time(-3590))),
+            ("a little back", at(-2, 101, 1), Down::Unwatched(time(0), time(0))),
+            ("another start of the machine", at(600, 5, 2), Down::Unwatched(time(0), time(600))),
+            ("started with a clock of long ago", at(-86_400, 5, 2), Down::SetBack(time(-86_400))),
+            ("not known which start", at(600, 5, 0), Down::Unwatched(time(0), time(600))),
+        ] {
+            assert_eq!(down(at(0, 100, 1), now, 60 * S), expected, "{what}");
+        }
+    }
+}
