@@ -12,7 +12,7 @@ use super::terminal;
 use super::{FAILED, FINE};
 use crate::config::{self, Unset};
 use crate::edn;
-use crate::plan::{Listener, Plan};
+use crate::plan::{Listener, Place, Plan};
 use crate::server::{self, Failure, Settings};
 
 /// More lanes than this help nobody.
@@ -41,7 +41,7 @@ pub struct RunArgs {
     /// Keep no state: after a restart, windows and statuses begin anew
     #[arg(long)]
     no_state: bool,
-    /// Where to keep state (not supported yet)
+    /// Where to keep state: what was acknowledged outlives the process [default: the usual state folder]
     #[arg(long, value_name = "DIR", conflicts_with = "no_state")]
     state: Option<PathBuf>,
     /// Write what arrives, and when, to a new file, for `replay --as-live`
@@ -79,13 +79,18 @@ pub fn run(args: RunArgs) -> u8 {
         }
     };
     start_log(&args);
-    if !args.no_state {
-        tracing::info!("no state is kept yet: after a restart, windows and statuses begin anew");
-    }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let lanes = args.lanes.map_or(cores.min(LANES), |lanes| usize::try_from(lanes).unwrap_or(1));
     let again = Arc::clone(&args);
-    let settings = Settings { lanes, record: args.record.clone(), load: Arc::new(move || load(&again, false)) };
+    let state = match state_folder(&args, &plan) {
+        Ok(state) => state,
+        Err(message) => {
+            let _ = write!(err, "{}", line(&message));
+            return FAILED;
+        }
+    };
+    let load = Arc::new(move || load(&again, false));
+    let settings = Settings { lanes, record: args.record.clone(), state, load };
     match server::run(plan, &settings) {
         Ok(counters) => {
             report(&counters);
@@ -99,11 +104,28 @@ pub fn run(args: RunArgs) -> u8 {
     }
 }
 
+/// Where state is kept: as the command line says, or the file, or where it usually is.
+fn state_folder(args: &RunArgs, plan: &Plan) -> Result<Option<PathBuf>, String> {
+    if args.no_state {
+        return Ok(None);
+    }
+    if let Some(folder) = &args.state {
+        return Ok(Some(folder.clone()));
+    }
+    match &plan.state.place {
+        Place::Nowhere => Ok(None),
+        Place::Folder(folder) => Ok(Some(folder.clone())),
+        Place::Usual => usual_folder(&|name| std::env::var_os(name)).map(Some),
+    }
+}
+
+fn usual_folder(variable: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Result<PathBuf, String> {
+    let home = variable("HOME").ok_or("no HOME: give --state DIR, or --no-state")?;
+    Ok(PathBuf::from(home).join(".local/state/highwater"))
+}
+
 /// The plan with what the command line says, and lints; or all that is wrong. Lines of text either way.
 fn load(args: &RunArgs, colour: bool) -> Result<(Plan, String), String> {
-    if args.state.is_some() {
-        return Err(line("--state is not supported yet: this version keeps no state; leave it out"));
-    }
     let loaded = config::load(&args.config, &config::Process, Unset::Error);
     let said = edn::human(&loaded.sources, &loaded.diagnostics, colour);
     let Some(mut plan) = loaded.plan else { return Err(said) };

@@ -111,6 +111,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
         instance: settings.instance.unwrap_or_else(|| "default".to_string()),
         limits: settings.limits,
         server,
+        state: crate::plan::Keeping::default(),
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Plan {
     pub instance: String,
     pub limits: Limits,
     pub server: Server,
+    pub state: Keeping,
 }
 
 impl Plan {

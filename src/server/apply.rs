@@ -4,11 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use super::clock;
 use super::counters::{Batch, Counters, Source, Untimely};
+use super::keep::Keeper;
+use super::keep::record::Record;
 use super::record::Recorder;
 use super::{counters, lock};
 use crate::engine::{Event, Lane};
 use crate::plan::{EventTime, Limits, Plan, Timestamp};
 use crate::source::riemann::{self, Malformed, Reading};
+use crate::store::Position;
 use crate::source::{Refused, Wanted, json, recording};
 
 /// What a lane thread needs to apply what it read.
@@ -16,6 +19,7 @@ pub struct Applying {
     pub counting: Arc<Mutex<Counting>>,
     pub counters: Arc<Counters>,
     pub recorder: Option<Arc<Recorder>>,
+    pub keeper: Option<Arc<Keeper>>,
     /// Of messages, as they were at the start.
     pub limits: Limits,
 }
@@ -47,6 +51,18 @@ pub struct Session<'a> {
     time: EventTime,
     batch: Batch,
     record: Vec<u8>,
+    /// What was applied and is not kept yet: frames, or lines.
+    applied: Vec<u8>,
+}
+
+/// What a session is to keep.
+pub enum Kept<'b> {
+    /// Frames, one after the other, as they came.
+    Frames(&'b [u8]),
+    /// Datagrams that were applied.
+    Datagrams,
+    /// Lines that were applied.
+    Lines,
 }
 
 impl Applying {
@@ -65,6 +81,7 @@ impl Applying {
             time,
             batch: Batch::default(),
             record: Vec::new(),
+            applied: Vec::new(),
         }
     }
 }
@@ -119,6 +136,38 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Applies one datagram: a message that has no answer.
+    ///
+    /// # Errors
+    /// As [`Session::message`].
+    pub fn datagram(&mut self, message: &[u8], answer: &mut Vec<u8>) -> Result<(), Malformed> {
+        self.message(message, answer)?;
+        if self.applying.keeper.is_some() {
+            let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+            self.applied.extend_from_slice(&length.to_be_bytes());
+            self.applied.extend_from_slice(message);
+        }
+        Ok(())
+    }
+
+    /// Keeps what was applied, while the lane is still locked; the position to wait for, if an answer has to.
+    pub fn finish(mut self, kept: &Kept<'_>) -> Option<Position> {
+        let keeper = self.applying.keeper.as_ref()?;
+        let applied = std::mem::take(&mut self.applied);
+        let (arrival, time) = (self.arrival, self.time);
+        let record = match *kept {
+            Kept::Frames(bytes) => Record::Frames { arrival, time, bytes },
+            Kept::Datagrams => Record::Frames { arrival, time, bytes: &applied },
+            Kept::Lines => Record::Lines { arrival, time, bytes: &applied },
+        };
+        let (Record::Frames { bytes, .. } | Record::Lines { bytes, .. }) = record else { return None };
+        if bytes.is_empty() {
+            return None;
+        }
+        let position = keeper.append(&record);
+        position.filter(|_| keeper.waits())
+    }
+
     /// Applies one event as a line of JSON.
     ///
     /// # Errors
@@ -136,6 +185,10 @@ impl Session<'_> {
                     recording::write_event(&event, self.arrival, &mut self.record);
                 }
                 observe(&event, self.not_ahead, lane, &mut self.batch);
+                if self.applying.keeper.is_some() {
+                    self.applied.extend_from_slice(line);
+                    self.applied.push(b'\n');
+                }
                 Ok(())
             }
             Err(refused) => {

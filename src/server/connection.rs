@@ -10,10 +10,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
+use super::apply::Kept;
 use super::counters::Source;
 use super::desk::{Hearing, Local};
 use crate::plan::EventTime;
 use crate::source::riemann::{self, Framed};
+use crate::store::Position;
 
 /// How long a TLS handshake may take.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -40,11 +42,13 @@ struct Part<'a> {
     bytes: Vec<u8>,
     /// How long the message is in all.
     needed: usize,
+    /// Answers wait until the journal is on the disk up to there.
+    unsynced: Option<Position>,
 }
 
 /// Serves a connection until it ends.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(local: &Local, mut stream: S, source: Source, time: EventTime) {
-    let mut part = Part { local, bytes: Vec::new(), needed: 0 };
+    let mut part = Part { local, bytes: Vec::new(), needed: 0, unsynced: None };
     let mut answers = Vec::new();
     let mut hearing = Hearing::default();
     let mut turn = 0;
@@ -63,6 +67,9 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(local: &Local, mut stream:
         if let Read::Applied(bytes) = read {
             local.hear(bytes, &mut hearing);
             turn += bytes;
+        }
+        if let Some((keeper, position)) = local.applying.keeper.as_ref().zip(part.unsynced.take()) {
+            keeper.synced(position).await;
         }
         if !answers.is_empty() {
             match timeout(UNREAD, write(&mut stream, &answers)).await {
@@ -143,43 +150,47 @@ fn poll_read<S: AsyncRead + Unpin>(
 /// Applies all frames that are whole and keeps the rest.
 fn frames(
     local: &Local,
-    mut bytes: &[u8],
+    bytes: &[u8],
     part: &mut Part<'_>,
     answers: &mut Vec<u8>,
     source: Source,
     time: EventTime,
 ) -> Result<(), &'static str> {
     let mut session = None;
-    loop {
-        match riemann::frame(bytes, local.applying.limits.frame_bytes) {
+    let mut rest = bytes;
+    let ended = loop {
+        match riemann::frame(rest, local.applying.limits.frame_bytes) {
             Framed::Whole { message, used } => {
                 let session = session.get_or_insert_with(|| local.applying.session(source, time));
                 if let Err(malformed) = session.message(message, answers) {
                     riemann::error_reply(&format!("this is no message of Riemann's protocol: {malformed}"), answers);
-                    return Err("malformed message");
+                    break Err("malformed message");
                 }
-                bytes = &bytes[used..];
+                rest = &rest[used..];
             }
             Framed::Part { needed } => {
                 part.needed = needed;
-                return part.extend(bytes, answers);
+                break Ok(());
             }
             Framed::TooLong { length } => {
                 let limit = local.applying.limits.frame_bytes;
-                let (text, cause) = match other_protocol(bytes) {
+                let (text, cause) = match other_protocol(rest) {
                     Some(other) => (format!("this looks like {other}, and Riemann's protocol is spoken here"), other),
                     None => (
-                        format!(
-                            "a message of {length} bytes is above {limit}; `:limits {{:frame-bytes …}}` allows more"
-                        ),
+                        format!("a message of {length} bytes is above {limit}; `:limits {{:frame-bytes …}}` allows more"),
                         "message too long",
                     ),
                 };
                 riemann::error_reply(&text, answers);
-                return Err(cause);
+                break Err(cause);
             }
         }
+    };
+    if let Some(session) = session {
+        part.unsynced = session.finish(&Kept::Frames(&bytes[..bytes.len() - rest.len()])).or(part.unsynced);
     }
+    ended?;
+    part.extend(rest, answers)
 }
 
 /// What is spoken, if a stream that is not Riemann's begins like it.

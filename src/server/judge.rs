@@ -12,12 +12,14 @@ use super::clock::{Clocks, FAR_APART, Passed};
 use super::counters::Counters;
 use super::desk::{self, Drained};
 use super::http::metrics::Published;
+use super::keep::record::Record;
+use super::keep::{Keeper, Snapshot};
 use super::notices::Notices;
-use super::output::Told;
+use super::output::Lines;
 use super::record::Recorder;
 use super::reload::Reloads;
 use super::{accept, lock};
-use crate::engine::{Edits, Evaluator, Lane, Transition, Verdict};
+use crate::engine::{self, Edits, Evaluator, Lane, Transition, Verdict};
 use crate::plan::{Plan, Timestamp};
 use crate::source::recording;
 
@@ -54,7 +56,10 @@ pub struct Judge {
     pub countings: Vec<Arc<Mutex<Counting>>>,
     pub desks: Vec<mpsc::UnboundedSender<desk::Request>>,
     pub acceptor: mpsc::UnboundedSender<accept::Request>,
-    pub out: SyncSender<Told>,
+    pub out: SyncSender<Lines>,
+    pub keeper: Option<Arc<Keeper>>,
+    /// Where snapshots are written.
+    pub snapshots: SyncSender<Snapshot>,
     pub recorder: Option<Arc<Recorder>>,
     pub counters: Arc<Counters>,
     pub published: Arc<Mutex<Arc<Published>>>,
@@ -70,6 +75,12 @@ impl Judge {
     /// Judges until it is asked to stop; the last tick is at the end.
     pub fn run(mut self, requests: &Receiver<Request>) {
         self.publish();
+        if let Some(keeper) = &self.keeper {
+            let untold = keeper.untold();
+            if !untold.is_empty() {
+                let _ = self.out.send(untold);
+            }
+        }
         loop {
             match requests.recv_timeout(self.pause()) {
                 Ok(Request::State { threshold, groups, reply }) => {
@@ -120,6 +131,10 @@ impl Judge {
             self.publish();
         }
         self.notices.look(&self.counters, now.boot);
+        if let Some(keeper) = &self.keeper {
+            keeper.alive(now);
+        }
+        self.snapshot(now, last);
         self.flush();
         // What the tick itself took was watched: the sockets kept what came.
         self.last = Clocks::now();
@@ -154,6 +169,7 @@ impl Judge {
                 self.counters.unwatched.fetch_add((to.micros() - from.micros()).max(0).unsigned_abs(), Relaxed);
                 tracing::warn!(%from, %to, "{}: the time between is unwatched", why.text());
                 self.evaluator.unwatched(from, to);
+                self.keep(&Record::Unwatched(from, to));
                 self.record(|out| recording::write_unwatched(from, to, out));
             }
             Passed::SetBack { from, to } => {
@@ -163,6 +179,7 @@ impl Judge {
                 );
                 let mut guards = lock_all(&self.countings);
                 self.evaluator.set_back(to, self.plan.max_skew, &mut unlocked(&mut guards));
+                self.keep(&Record::SetBack(to));
                 self.record(|out| recording::write_set_back(to, out));
             }
         }
@@ -175,6 +192,7 @@ impl Judge {
             let mut guards = lock_all(&self.countings);
             self.evaluator.take(now, &mut unlocked(&mut guards));
             // Under the locks: no event is written before it that was counted after it.
+            self.keep(&Record::Clock(now));
             self.record(|out| recording::write_clock(now, out));
         }
         let mut transitions = Vec::new();
@@ -189,8 +207,13 @@ impl Judge {
         let violations = transitions.iter().filter(|transition| transition.to == Verdict::Violation).count();
         self.counters.violations.fetch_add(violations as u64, Relaxed);
         self.counters.recoveries.fetch_add((transitions.len() - violations) as u64, Relaxed);
+        let lines = transitions.iter().map(|transition| transition.to_json(&self.plan).to_string()).collect();
+        let lines = match &self.keeper {
+            Some(keeper) => keeper.tell(lines),
+            None => lines.into_iter().map(|line: String| (0, line.into())).collect(),
+        };
         // Without a reader the writer has said so, and the process is about to stop.
-        let _ = self.out.send((Arc::clone(&self.plan), transitions));
+        let _ = self.out.send(lines);
     }
 
     /// Goes on with another plan. Lanes count by it from here on, under the locks.
@@ -207,6 +230,7 @@ impl Judge {
             **guard = Counting::new(lane, &plan, self.recorder.is_some());
         }
         self.evaluator = evaluator;
+        self.keep(&Record::Edited { at: now, plan: &engine::plan_to_bytes(&plan) });
         self.record(|out| recording::write_reloaded(now, out));
         drop(guards);
         // What was removed belongs to the plan that had it.
@@ -220,6 +244,34 @@ impl Judge {
     fn catch_up(&mut self) {
         self.evaluator.take_all(&mut unlocked(&mut lock_all(&self.countings)));
         self.evaluator.absorb();
+    }
+
+    fn keep(&self, record: &Record<'_>) {
+        if let Some(keeper) = &self.keeper {
+            keeper.append(record);
+        }
+    }
+
+    /// Takes a snapshot if it is time for one, and at the `last` tick.
+    fn snapshot(&mut self, now: Clocks, last: bool) {
+        let Some(keeper) = self.keeper.clone() else { return };
+        if !last && !keeper.is_due(now.boot) {
+            return;
+        }
+        let begun = {
+            let mut guards = lock_all(&self.countings);
+            self.evaluator.take_all(&mut unlocked(&mut guards));
+            keeper.begin(now)
+        };
+        self.evaluator.absorb();
+        let Some(begun) = begun else { return };
+        let snapshot = Snapshot::new(begun, self.evaluator.to_bytes());
+        if last {
+            keeper.write(&snapshot);
+        } else {
+            // One at a time: there is room.
+            let _ = self.snapshots.try_send(snapshot);
+        }
     }
 
     fn record(&self, write: impl FnOnce(&mut Vec<u8>)) {

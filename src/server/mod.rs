@@ -19,6 +19,7 @@ mod output;
 mod record;
 pub mod reload;
 mod start;
+mod state;
 mod tls;
 mod udp;
 

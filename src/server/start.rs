@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,9 +24,10 @@ use super::judge::{self, Judge};
 use super::notices::Notices;
 use super::record::Recorder;
 use super::reload::{self, Load, Reloads};
-use super::{files, output, tls};
-use crate::engine::{Compiled, Evaluator, Watching};
-use crate::plan::{Plan, Server};
+use super::keep::Keeper;
+use super::{files, output, state, tls};
+use crate::engine::Evaluator;
+use crate::plan::Plan;
 
 /// The buffer of a UDP socket, in bytes: a surge waits there while a window closes. The system may give less.
 const UDP_BUFFER: usize = 8 << 20;
@@ -41,6 +43,8 @@ pub struct Settings {
     pub lanes: usize,
     /// Where to write a recording.
     pub record: Option<PathBuf>,
+    /// Where state is kept.
+    pub state: Option<PathBuf>,
     /// Reads the plan again.
     pub load: Arc<Load>,
 }
@@ -60,6 +64,8 @@ struct Opened {
     sockets: Vec<(std::net::UdpSocket, crate::plan::EventTime)>,
     recorder: Option<Arc<Recorder>>,
     started: Clocks,
+    evaluator: Evaluator,
+    keeper: Option<(Arc<Keeper>, JoinHandle<()>)>,
 }
 
 /// What tells the main thread to stop.
@@ -78,12 +84,13 @@ pub fn run(plan: Plan, settings: &Settings) -> Result<Arc<Counters>, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Start(format!("no runtime: {error}")))?;
-    let opened = open(&plan.server, settings)?;
+    let opened = open(&plan, settings)?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, serve(plan, settings, opened))
 }
 
-fn open(server: &Server, settings: &Settings) -> Result<Opened, Failure> {
+fn open(plan: &Arc<Plan>, settings: &Settings) -> Result<Opened, Failure> {
+    let server = &plan.server;
     let mut doors = Vec::new();
     for (listeners, source) in [(&server.tcp, Source::Tcp), (&server.http, Source::Http)] {
         for listener in listeners {
@@ -99,7 +106,12 @@ fn open(server: &Server, settings: &Settings) -> Result<Opened, Failure> {
     for listener in &server.udp {
         sockets.push((bind_udp(listener.address)?, listener.time));
     }
+    let state = settings.state.as_deref().map(|folder| state::open(folder, plan)).transpose().map_err(Failure::Start)?;
     let started = Clocks::now();
+    let (evaluator, keeper) = match state {
+        Some((evaluator, keeper)) => (evaluator, Some(keeper)),
+        None => (state::fresh(plan, started), None),
+    };
     let recorder = match &settings.record {
         None => None,
         Some(path) => {
@@ -111,7 +123,7 @@ fn open(server: &Server, settings: &Settings) -> Result<Opened, Failure> {
             Some(Arc::new(recorder))
         }
     };
-    Ok(Opened { doors, sockets, recorder, started })
+    Ok(Opened { doors, sockets, recorder, started, evaluator, keeper })
 }
 
 fn listen(address: SocketAddr, source: Source) -> Result<std::net::TcpListener, Failure> {
@@ -154,7 +166,7 @@ fn cannot_listen(source: Source, address: SocketAddr, error: &io::Error) -> Fail
     Failure::Start(format!("cannot listen on {name} {address}: {error}{remedy}"))
 }
 
-async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<Arc<Counters>, Failure> {
+async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Result<Arc<Counters>, Failure> {
     let start = |error: io::Error| Failure::Start(format!("cannot start: {error}"));
     let mut signals = Signals::new().map_err(start)?;
     let counters = Arc::new(Counters::default());
@@ -162,8 +174,8 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
     let most = files::make_room(plan.server.connections);
     let stopping = Arc::new(AtomicBool::new(false));
     let (requests, inbox) = std_mpsc::channel();
-    let watched_from = opened.started.wall;
-    let evaluator = Evaluator::new(&Compiled::new(Arc::clone(&plan)), Watching::From(watched_from.micros()));
+    let evaluator = std::mem::replace(&mut opened.evaluator, Evaluator::nothing());
+    let (keeper, syncing) = opened.keeper.take().unzip();
     let published = Arc::new(Mutex::new(Arc::new(Published::of(&plan, &evaluator))));
     let (reloading, reload_requests) = mpsc::unbounded_channel();
     let reloads = Arc::new(Reloads::default());
@@ -178,11 +190,12 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
 
     let counting = |lane| Arc::new(Mutex::new(Counting::new(lane, &plan, opened.recorder.is_some())));
     let countings: Vec<_> = evaluator.lanes(settings.lanes).into_iter().map(counting).collect();
-    let desks = start_desks(&plan, &countings, &counters, &opened, &page).map_err(start)?;
+    let desks = start_desks(&plan, &countings, &counters, &opened, &page, keeper.as_ref()).map_err(start)?;
     let senders: Vec<_> = desks.iter().map(|desk| desk.requests.clone()).collect();
 
     let (failed, failure) = oneshot::channel();
-    let (out, writer) = output::start(move |error| drop(failed.send(error))).map_err(start)?;
+    let (out, writer) = output::start(keeper.clone(), move |error| drop(failed.send(error))).map_err(start)?;
+    let (snapshots, snapshot_writer) = state::write_snapshots(keeper.clone()).map_err(start)?;
     let (acceptor, accepting) = mpsc::unbounded_channel();
     let judge = Judge {
         plan: Arc::clone(&plan),
@@ -191,6 +204,8 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
         desks: senders.clone(),
         acceptor,
         out,
+        keeper: keeper.clone(),
+        snapshots,
         recorder: opened.recorder.clone(),
         counters: Arc::clone(&counters),
         published,
@@ -243,6 +258,10 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, opened: Opened) -> Result<A
             let _ = thread.join();
         }
         let _ = writer.join();
+        let _ = snapshot_writer.join();
+        // The thread that syncs sees that nobody keeps anything any more.
+        drop(keeper);
+        let _ = syncing.map(JoinHandle::join);
         let _ = ended.send(());
     };
     // On a thread: whoever does not read our standard output must not keep a second signal from being heard.
@@ -261,6 +280,7 @@ fn start_desks(
     counters: &Arc<Counters>,
     opened: &Opened,
     page: &Page,
+    keeper: Option<&Arc<Keeper>>,
 ) -> io::Result<Vec<Desk>> {
     let idle = Duration::from_micros(u64::try_from(plan.server.idle).unwrap_or(0));
     let mut desks = Vec::new();
@@ -269,6 +289,7 @@ fn start_desks(
             counting: Arc::clone(counting),
             counters: Arc::clone(counters),
             recorder: opened.recorder.clone(),
+            keeper: keeper.cloned(),
             limits: plan.limits,
         };
         desks.push(desk::start(format!("lane-{i}"), applying, page.clone(), idle)?);

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::net::UdpSocket;
 
+use super::apply::Kept;
 use super::counters::Source;
 use super::desk::{Hearing, Local};
 use crate::plan::EventTime;
@@ -54,9 +55,12 @@ fn receive(local: &Local, socket: &UdpSocket, time: EventTime) -> usize {
         }
         let session = session.get_or_insert_with(|| applying.session(Source::Udp, time));
         answer.clear();
-        if session.message(&buffer[..length], &mut answer).is_err() {
+        if session.datagram(&buffer[..length], &mut answer).is_err() {
             applying.counters.turn_away("malformed datagram");
         }
+    }
+    if let Some(session) = session {
+        session.finish(&Kept::Datagrams);
     }
     applying.counters.of(Source::Udp).bytes.fetch_add(bytes as u64, Relaxed);
     bytes

@@ -11,8 +11,10 @@ use tokio::time::timeout;
 
 use super::{Answer, text, with_type};
 use crate::plan::EventTime;
+use crate::server::apply::Kept;
 use crate::server::counters::Source;
 use crate::server::desk::{Hearing, Local};
+use crate::store::Position;
 
 /// How long the next piece of a body may take to come.
 const PIECE: Duration = Duration::from_secs(30);
@@ -23,6 +25,8 @@ struct Lines {
     part: Vec<u8>,
     number: usize,
     answers: Vec<u8>,
+    /// The answers wait until the journal is on the disk up to there.
+    unsynced: Option<Position>,
 }
 
 /// Takes the events of a body as they come: those before a failure are counted.
@@ -64,6 +68,9 @@ pub async fn take(local: &Local, request: Request<Incoming>, time: EventTime, he
         lines.take(piece, local, time);
     }
     lines.end(local, time);
+    if let Some((keeper, position)) = local.applying.keeper.as_ref().zip(lines.unsynced) {
+        keeper.synced(position).await;
+    }
     with_type(StatusCode::OK, "application/json", lines.answers)
 }
 
@@ -84,6 +91,7 @@ impl Lines {
                 self.line(&whole, &mut session);
             }
         }
+        self.unsynced = session.finish(&Kept::Lines).or(self.unsynced);
         // What is too long anyway is not kept: a body is limited, and the line will be refused.
         self.part.extend_from_slice(rest);
     }
@@ -91,7 +99,9 @@ impl Lines {
     fn end(&mut self, local: &Local, time: EventTime) {
         if !self.part.is_empty() {
             let whole = std::mem::take(&mut self.part);
-            self.line(&whole, &mut local.applying.session(Source::Http, time));
+            let mut session = local.applying.session(Source::Http, time);
+            self.line(&whole, &mut session);
+            self.unsynced = session.finish(&Kept::Lines).or(self.unsynced);
         }
     }
 

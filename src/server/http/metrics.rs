@@ -13,6 +13,7 @@ use crate::plan::Plan;
 use crate::server::clock::Clocks;
 use crate::server::counters::{Counters, PerSource, Source};
 use crate::server::desk::Local;
+use crate::server::keep::Keeper;
 use crate::server::lock;
 use crate::server::reload::Reloads;
 
@@ -61,18 +62,27 @@ pub fn late_judge(counters: &Counters) -> Option<i64> {
 
 pub fn page(local: &Local) -> Answer {
     let published = Arc::clone(&*lock(&local.page.published));
-    let text = render(&published, &local.applying.counters, &local.page.reloads);
+    let keeper = local.applying.keeper.as_deref();
+    let text = render(&published, &local.applying.counters, &local.page.reloads, keeper);
     with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
 }
 
 /// The whole page.
-pub fn render(published: &Published, counters: &Counters, reloads: &Reloads) -> String {
+pub fn render(
+    published: &Published,
+    counters: &Counters,
+    reloads: &Reloads,
+    keeper: Option<&Keeper>,
+) -> String {
     let mut page = Page { text: String::new() };
     page.family("highwater_build_info", "gauge", "The version that runs.");
     page.sample("highwater_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     of_sources(&mut page, counters);
     of_process(&mut page, counters);
     of_reloads(&mut page, reloads);
+    if let Some(keeper) = keeper {
+        of_state(&mut page, keeper);
+    }
     of_thresholds(&mut page, &published.plan, published);
     page.text
 }
@@ -147,6 +157,21 @@ fn of_process(page: &mut Page, counters: &Counters) {
     page.sample("highwater_recording_failed", &[], counters.recording_failed.load(Relaxed));
     page.family("highwater_receiving_bytes", "gauge", "Memory for messages that have arrived in part.");
     page.sample("highwater_receiving_bytes", &[], counters.receiving.load(Relaxed));
+}
+
+fn of_state(page: &mut Page, keeper: &Keeper) {
+    let name = "highwater_state_failing";
+    page.family(name, "gauge", "1 while what is counted would be lost with the process.");
+    page.sample(name, &[], u8::from(keeper.trouble().is_some()));
+    let name = "highwater_state_failures_total";
+    page.family(name, "counter", "Writes to the state folder that failed.");
+    page.sample(name, &[], keeper.failures.load(Relaxed));
+    let name = "highwater_snapshots_total";
+    page.family(name, "counter", "Snapshots of the state that were written.");
+    page.sample(name, &[], keeper.snapshots.load(Relaxed));
+    let name = "highwater_journal_bytes";
+    page.family(name, "gauge", "Length of the journal since the last snapshot.");
+    page.sample(name, &[], keeper.journal_bytes());
 }
 
 fn of_reloads(page: &mut Page, reloads: &Reloads) {

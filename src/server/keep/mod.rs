@@ -182,6 +182,11 @@ impl Keeper {
         lock(&self.outbox).push(lines)
     }
 
+    /// Takes over what an earlier process has not told.
+    pub fn go_on(&self, outbox: Outbox) {
+        *lock(&self.outbox) = outbox;
+    }
+
     /// What is not known to have been told.
     pub fn untold(&self) -> Vec<(u64, Arc<str>)> {
         lock(&self.outbox).waiting.iter().cloned().collect()
