@@ -66,28 +66,32 @@ enum Log {
 
 /// Runs the daemon until it is stopped; returns the exit code.
 pub fn run(args: RunArgs) -> u8 {
-    let mut err = io::stderr();
     let args = Arc::new(args);
-    let plan = match load(&args, terminal::colour_stderr()) {
+    start_log(&args);
+    let refuse = |said: &str| {
+        match args.log {
+            Log::Human => drop(write!(io::stderr(), "{said}")),
+            Log::Json => tracing::error!("{}", said.trim_end()),
+        }
+        FAILED
+    };
+    let plan = match load(&args, args.log == Log::Human && terminal::colour_stderr()) {
         Ok((plan, said)) => {
-            let _ = write!(err, "{said}");
+            match args.log {
+                Log::Human => drop(write!(io::stderr(), "{said}")),
+                Log::Json if said.is_empty() => {}
+                Log::Json => tracing::warn!("{}", said.trim_end()),
+            }
             plan
         }
-        Err(said) => {
-            let _ = write!(err, "{said}");
-            return FAILED;
-        }
+        Err(said) => return refuse(&said),
     };
-    start_log(&args);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let lanes = args.lanes.map_or(cores.min(LANES), |lanes| usize::try_from(lanes).unwrap_or(1));
     let again = Arc::clone(&args);
     let state = match state_folder(&args, &plan) {
         Ok(state) => state,
-        Err(message) => {
-            let _ = write!(err, "{}", line(&message));
-            return FAILED;
-        }
+        Err(message) => return refuse(&line(&message)),
     };
     let load = Arc::new(move || load(&again, false));
     let settings = Settings { lanes, record: args.record.clone(), state, load };
@@ -96,11 +100,12 @@ pub fn run(args: RunArgs) -> u8 {
             report(&counters);
             FINE
         }
-        Err(Failure::Start(message)) => {
-            let _ = write!(err, "{}", line(&message));
+        Err(Failure::Start(message)) => refuse(&line(&message)),
+        Err(Failure::Output(error, counters)) => {
+            tracing::error!("standard output: {error}: nobody can be told, so this ends");
+            report(&counters);
             FAILED
         }
-        Err(Failure::Output(error)) => terminal::output_failed(&error, FINE, &mut err),
     }
 }
 

@@ -26,8 +26,8 @@ pub struct Group {
     /// The first window that is not judged.
     pub next: i64,
     pub standing: Standing,
-    /// The last window that gave a verdict, and which.
-    pub judged: Option<(i64, Verdict, Reason)>,
+    /// The last window that gave a verdict.
+    pub judged: Option<Judged>,
     /// In order of index. The first `inside` are summed up in `sum`: the window judged last, less what left it.
     panes: VecDeque<Pane>,
     inside: usize,
@@ -41,6 +41,15 @@ pub struct Group {
     /// The values of overlapping windows.
     #[serde(skip)]
     rolling: Rolling,
+}
+
+/// A window that gave a verdict.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Judged {
+    pub window: i64,
+    pub verdict: Verdict,
+    pub reason: Reason,
+    pub measured: Measured,
 }
 
 /// What closing windows needs besides the group.
@@ -186,7 +195,8 @@ impl Group {
             let whole = unwatched <= threshold.policy.max_gap;
             let judgement = verdict::judge(threshold, &self.sum.part(terms.splits.clone()), whole);
             if let Judgement::Verdict(verdict, reason) = judgement {
-                self.judged = Some((window + length - 1, verdict, reason));
+                let measured = self.count(&terms);
+                self.judged = Some(Judged { window: window + length - 1, verdict, reason, measured });
                 if unwatched == shape.interval {
                     let run = Windows { from: window, to: window + length };
                     let hull = closing.spoken.map_or(run, |known| known.hull(run));
@@ -199,6 +209,9 @@ impl Group {
             let run = Run { window, length, judgement, cut: !whole };
             if closing.account.enter(run, &self.sum) && (closing.closely || run.ends_an_interval(shape)) {
                 let measured = self.measure(&terms, closing.budget);
+                if let Some(judged) = &mut self.judged {
+                    judged.measured = measured;
+                }
                 closing.account.show(threshold, shape, run, measured, &closing.key);
             }
             self.next = window + length;
@@ -339,6 +352,15 @@ impl Group {
         closing.account.change(to, end - since, verdict::hangs_on_one(terms.threshold, &sum));
         let judged_by = terms.former.cloned();
         out.push(Change { to, reason, start, end, since, unwatched, measured, judged_by });
+    }
+
+    /// What costs nothing of what is shown.
+    fn count(&self, terms: &Terms<'_>) -> Measured {
+        let matched = match terms.threshold.measure {
+            Measure::Percentile { .. } => verdict::good_values(terms.threshold, &self.sum.part(terms.splits.clone())),
+            Measure::Percentage { .. } | Measure::Count { .. } => self.sum.matched,
+        };
+        Measured { value: None, count: self.sum.total, matched }
     }
 
     /// What is shown of the window that is summed up.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::transition::{Transition, group_json};
 use super::wording;
-use crate::plan::{Decimal, Measure, Number, Plan, json_number};
+use crate::plan::{Bound, Decimal, Measure, Number, Plan, Threshold, json_number};
 
 impl Transition {
     /// One JSON object, section 4 of the contract.
@@ -17,15 +17,9 @@ impl Transition {
                 (Json::Null, pattern.as_str().into())
             }
         };
-        let bounds: Vec<Json> = self
-            .bounds(plan)
-            .iter()
-            .map(|bound| json!({"comparator": bound.comparator.symbol(), "limit": json_number(bound.limit)}))
-            .collect();
         let dedup_key = self.dedup_key(plan);
         let violation_id = format!("{dedup_key}-{}", self.since.micros());
         let output = &threshold.output;
-        let labels: Map<String, Json> = output.labels.iter().map(|(k, v)| (k.clone(), v.as_str().into())).collect();
         json!({
             "v": 1,
             "status": self.to.name(),
@@ -42,8 +36,8 @@ impl Transition {
             "value": self.measured.value.map(value_json),
             "count": self.measured.count,
             "matched": self.measured.matched,
-            "bounds": bounds,
-            "interval": json_number(micros(threshold.interval.micros())),
+            "bounds": bounds_json(self.bounds(plan)),
+            "interval": seconds_json(threshold.interval.micros()),
             "watched": self.watched,
             "late": self.late,
             "window": {"start": self.start.to_string(), "end": self.end.to_string()},
@@ -51,7 +45,7 @@ impl Transition {
             "since": self.since.to_string(),
             "instance": plan.instance,
             "severity": output.severity,
-            "labels": labels,
+            "labels": labels_json(threshold),
             "description": output.description,
             "runbook": output.runbook,
             "shadow": output.shadow,
@@ -73,13 +67,22 @@ impl Transition {
 }
 
 /// With a point, but for whole numbers so large that not every reader of doubles gets them right.
-fn value_json(value: Number) -> Json {
+pub(super) fn value_json(value: Number) -> Json {
     match value {
         Number::Int(n) if n.unsigned_abs() >= 1_000_000_000_000_000 => n.into(),
         other => other.to_f64().into(),
     }
 }
 
-fn micros(micros: i64) -> Decimal {
-    Decimal::parse(&format!("{micros}e-6")).expect("whole microseconds are a decimal")
+pub(super) fn seconds_json(micros: i64) -> Json {
+    json_number(Decimal::parse(&format!("{micros}e-6")).expect("whole microseconds are a decimal"))
+}
+
+pub(super) fn bounds_json(bounds: &[Bound]) -> Vec<Json> {
+    let json = |bound: &Bound| json!({"comparator": bound.comparator.symbol(), "limit": json_number(bound.limit)});
+    bounds.iter().map(json).collect()
+}
+
+pub(super) fn labels_json(threshold: &Threshold) -> Map<String, Json> {
+    threshold.output.labels.iter().map(|(name, text)| (name.clone(), text.as_str().into())).collect()
 }

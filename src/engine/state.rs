@@ -74,8 +74,7 @@ impl Evaluator {
 
     /// An evaluator of nothing, to stand where another one was.
     pub fn nothing() -> Evaluator {
-        let settings =
-            Settings { instance: Cow::Borrowed(""), max_skew: 0, grace: 0, limits: Limits::default() };
+        let settings = Settings { instance: Cow::Borrowed(""), max_skew: 0, grace: 0, limits: Limits::default() };
         Evaluator::new(&Compiled::new(Arc::new(settings.plan(Vec::new()))), Watching::Whole)
     }
 

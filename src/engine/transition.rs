@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::verdict::{Reason, Verdict};
 use crate::plan::{Bound, Number, Plan, Service, Threshold, Timestamp};
 
 /// What a window came to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// None if there is none, or no memory for it.
     pub value: Option<Number>,

@@ -3,10 +3,11 @@
 use serde_json::{Value as Json, json};
 
 use super::evaluator::Evaluator;
-use super::group::Group;
+use super::group::{Group, Judged};
 use super::intake::Intake;
+use super::record::{bounds_json, labels_json, seconds_json, value_json};
 use super::transition::{group_json, name_group};
-use super::verdict::{Reason, Verdict};
+use super::verdict::Verdict;
 use crate::plan::{Plan, Service, Timestamp};
 
 /// One threshold and some of its groups.
@@ -26,8 +27,8 @@ struct Shown {
     group: Vec<(String, Option<String>)>,
     status: Verdict,
     since: Option<Timestamp>,
-    /// The last window that gave a verdict: which, why, its start and end.
-    last: Option<(Verdict, Reason, Timestamp, Timestamp)>,
+    /// The last window that gave a verdict, its start and end.
+    last: Option<(Judged, Timestamp, Timestamp)>,
     /// The window that closes next: start, end, events, and those that match or are good.
     open: Option<(Timestamp, Timestamp, u64, u64)>,
 }
@@ -61,9 +62,9 @@ impl Evaluator {
             group: name_group(checked, key),
             status: group.map_or(Verdict::Ok, |group| group.standing.status),
             since: group.and_then(|group| group.standing.since).map(Timestamp::clamped),
-            last: group.and_then(|group| group.judged).map(|(window, verdict, reason)| {
-                let (start, end) = edges(window);
-                (verdict, reason, start, end)
+            last: group.and_then(|group| group.judged).map(|judged| {
+                let (start, end) = edges(judged.window);
+                (judged, start, end)
             }),
             open: is_known.then(|| {
                 let (start, end) = edges(next);
@@ -76,7 +77,7 @@ impl Evaluator {
 }
 
 impl View {
-    /// One JSON object: `threshold path service kind`, how many `groups` there are and how many in `violation`, what
+    /// One JSON object: `threshold path service kind bounds interval severity description runbook labels shadow`, how many `groups` there are and how many in `violation`, what
     /// became of the events (`counted late left_out`), and `shown`: for each group `group status since last open`.
     pub fn to_json(&self, plan: &Plan) -> Json {
         let threshold = &plan.thresholds[self.threshold];
@@ -92,17 +93,24 @@ impl View {
             "service": service,
             "service_pattern": pattern,
             "kind": threshold.measure.kind(),
+            "bounds": bounds_json(&threshold.bounds),
+            "interval": seconds_json(threshold.interval.micros()),
+            "severity": threshold.output.severity,
+            "description": threshold.output.description,
+            "runbook": threshold.output.runbook,
+            "labels": labels_json(threshold),
+            "shadow": threshold.output.shadow,
             "groups": self.groups,
             "violated": self.violated,
             "counted": intake.counted,
             "late": intake.late,
             "left_out": {
                 "where": intake.filtered,
-                "no_field": intake.absent,
-                "no_number": intake.no_number,
+                "no-field": intake.absent,
+                "no-number": intake.no_number,
                 "groups": intake.groups,
-                "group_bytes": intake.group_bytes,
-                "open_windows": intake.windows,
+                "group-bytes": intake.group_bytes,
+                "open-windows": intake.windows,
             },
             "shown": shown,
         })
@@ -111,10 +119,13 @@ impl View {
 
 impl Shown {
     fn to_json(&self) -> Json {
-        let last = self.last.map(|(verdict, reason, start, end)| {
+        let last = self.last.map(|(Judged { verdict, reason, measured, .. }, start, end)| {
             json!({
                 "verdict": verdict.name(),
                 "reason": reason.name(),
+                "value": measured.value.map(value_json),
+                "count": measured.count,
+                "matched": measured.matched,
                 "window": {"start": start.to_string(), "end": end.to_string()},
             })
         });

@@ -23,7 +23,7 @@ pub struct Server {
     pub hosts: Vec<String>,
     /// How long a connection may say nothing, in microseconds.
     pub idle: i64,
-    /// How many connections at a time, of all kinds.
+    /// How many connections at a time that speak Riemann's protocol, and as many of HTTP.
     pub connections: usize,
 }
 

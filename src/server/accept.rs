@@ -81,7 +81,12 @@ impl Reception {
     fn receive(&self, stream: tokio::net::TcpStream, door: &Door) {
         let of = self.counters.of(door.source);
         of.accepted.fetch_add(1, Relaxed);
-        if self.counters.connections() >= self.most as u64 {
+        // Whoever asks how it goes is not kept out by those who send.
+        let open = match door.source {
+            Source::Http => self.counters.of(Source::Http).connections.load(Relaxed),
+            _ => self.counters.senders(),
+        };
+        if open >= self.most as u64 {
             self.counters.turn_away("too many connections");
             return refuse(&stream, door.source, self.most);
         }

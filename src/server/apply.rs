@@ -11,8 +11,8 @@ use super::{counters, lock};
 use crate::engine::{Event, Lane};
 use crate::plan::{EventTime, Limits, Plan, Timestamp};
 use crate::source::riemann::{self, Malformed, Reading};
-use crate::store::Position;
 use crate::source::{Refused, Wanted, json, recording};
+use crate::store::Position;
 
 /// What a lane thread needs to apply what it read.
 pub struct Applying {

@@ -177,7 +177,9 @@ fn frames(
                 let (text, cause) = match other_protocol(rest) {
                     Some(other) => (format!("this looks like {other}, and Riemann's protocol is spoken here"), other),
                     None => (
-                        format!("a message of {length} bytes is above {limit}; `:limits {{:frame-bytes …}}` allows more"),
+                        format!(
+                            "a message of {length} bytes is above {limit}; `:limits {{:frame-bytes …}}` allows more"
+                        ),
                         "message too long",
                     ),
                 };

@@ -41,6 +41,8 @@ pub struct Counters {
     refused: Mutex<BTreeMap<&'static str, u64>>,
     turned_away: Mutex<BTreeMap<&'static str, u64>>,
     hosts: Mutex<Hosts>,
+    /// Why the last TLS handshake failed.
+    handshake: Mutex<String>,
     pub late: AtomicU64,
     pub ahead: AtomicU64,
     /// The old `states` of Riemann's protocol: taken and ignored.
@@ -142,9 +144,9 @@ impl Counters {
         &self.sources[source as usize]
     }
 
-    /// Connections of all kinds that are open.
-    pub fn connections(&self) -> u64 {
-        self.sources.iter().map(|source| source.connections.load(Relaxed)).sum()
+    /// Connections that are open and speak Riemann's protocol.
+    pub fn senders(&self) -> u64 {
+        [Source::Tcp, Source::Tls].iter().map(|source| self.of(*source).connections.load(Relaxed)).sum()
     }
 
     pub fn add(&self, source: Source, batch: &mut Batch) {
@@ -179,6 +181,17 @@ impl Counters {
     /// Counts a connection, a message or a datagram that was not taken.
     pub fn turn_away(&self, cause: &'static str) {
         *lock(&self.turned_away).entry(cause).or_default() += 1;
+    }
+
+    pub fn note_handshake(&self, error: &std::io::Error) {
+        let mut text = error.to_string();
+        text.truncate(text.floor_char_boundary(HOST_TEXT));
+        *lock(&self.handshake) = text;
+    }
+
+    /// Why the last TLS handshake failed; empty if none has.
+    pub fn handshake(&self) -> String {
+        lock(&self.handshake).clone()
     }
 
     pub fn refused(&self) -> BTreeMap<&'static str, u64> {

@@ -185,6 +185,7 @@ async fn serve(local: Rc<Local>, accepted: Accepted) {
                 Ok(Ok(stream)) => connection::serve(&local, stream, Source::Tls, time).await,
                 Ok(Err(error)) => {
                     local.applying.counters.turn_away("tls handshake");
+                    local.applying.counters.note_handshake(&error);
                     tracing::debug!(%error, "TLS handshake failed");
                 }
                 Err(_) => local.applying.counters.turn_away("tls handshake timed out"),

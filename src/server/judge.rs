@@ -131,6 +131,7 @@ impl Judge {
             self.publish();
         }
         self.notices.look(&self.counters, now.boot);
+        self.notices.look_at_limits(&self.plan, &self.evaluator, now.boot);
         if let Some(keeper) = &self.keeper {
             keeper.alive(now);
         }

@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::counters::Counters;
+use crate::engine::Evaluator;
+use crate::plan::Plan;
 
 /// Between two notices of one kind, in microseconds.
 const PAUSE: i64 = 60_000_000;
@@ -17,6 +19,7 @@ pub struct Notices {
     refused: Said,
     turned_away: Said,
     cut_drains: Said,
+    limits: Said,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +46,11 @@ impl Notices {
     pub fn look(&mut self, counters: &Counters, now: i64) {
         if let Some(new) = self.late.take_new(counters.late.load(Relaxed), now) {
             let hosts = worst(counters, |host| host.late);
-            tracing::warn!(new, hosts, "events came when their windows were closed; `:grace` waits longer for them");
+            tracing::warn!(
+                new,
+                hosts,
+                "events came when their windows were closed, or are of a time before the start; `:grace` waits longer"
+            );
         }
         if let Some(new) = self.ahead.take_new(counters.ahead.load(Relaxed), now) {
             let hosts = worst(counters, |host| host.ahead);
@@ -60,12 +67,39 @@ impl Notices {
         }
         let turned_away = counters.turned_away();
         if let Some(new) = self.turned_away.take_new(turned_away.values().sum(), now) {
-            tracing::warn!(new, causes = listed(&turned_away), "connections or messages were turned away");
+            let mut causes = listed(&turned_away);
+            let handshake = counters.handshake();
+            if !handshake.is_empty() {
+                causes = format!("{causes}; the last TLS handshake: {handshake}");
+            }
+            tracing::warn!(new, causes, "connections or messages were turned away");
         }
         if let Some(new) = self.cut_drains.take_new(counters.cut_drains.load(Relaxed), now) {
             tracing::warn!(
                 new,
                 "windows were closed though sockets still held events: more arrives than can be counted"
+            );
+        }
+    }
+}
+
+impl Notices {
+    /// Says that events were left out of thresholds, since they were above a limit.
+    pub fn look_at_limits(&mut self, plan: &Plan, evaluator: &Evaluator, now: i64) {
+        let above = |at: usize| {
+            let intake = evaluator.report(at).0;
+            intake.groups + intake.group_bytes + intake.windows
+        };
+        let total = (0..plan.thresholds.len()).map(above).sum();
+        if let Some(new) = self.limits.take_new(total, now) {
+            let mut worst: Vec<usize> = (0..plan.thresholds.len()).filter(|at| above(*at) > 0).collect();
+            worst.sort_by_key(|at| std::cmp::Reverse(above(*at)));
+            let named = worst.iter().take(NAMED).map(|at| format!("{} ({})", plan.thresholds[*at].id, above(*at)));
+            let thresholds = named.collect::<Vec<_>>().join(", ");
+            tracing::warn!(
+                new,
+                thresholds,
+                "events were left out of thresholds: above `:groups`, `:group-bytes` or `:open-windows` of `:limits`"
             );
         }
     }

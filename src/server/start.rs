@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -21,16 +21,18 @@ use super::desk::{self, Desk};
 use super::http::Page;
 use super::http::metrics::Published;
 use super::judge::{self, Judge};
+use super::keep::Keeper;
 use super::notices::Notices;
 use super::record::Recorder;
 use super::reload::{self, Load, Reloads};
-use super::keep::Keeper;
 use super::{files, output, state, tls};
 use crate::engine::Evaluator;
 use crate::plan::Plan;
 
 /// The buffer of a UDP socket, in bytes: a surge waits there while a window closes. The system may give less.
 const UDP_BUFFER: usize = 8 << 20;
+/// Signals so soon after the first are the same one: `timeout` and others send it to a process and to its group.
+const ONE: Duration = Duration::from_millis(300);
 /// The exit code after a second signal, as shells have it for SIGINT.
 const AGAIN: i32 = 130;
 /// Connections that wait to be accepted.
@@ -50,12 +52,11 @@ pub struct Settings {
 }
 
 /// Why the daemon did not start, or ended otherwise than by a signal.
-#[derive(Debug)]
 pub enum Failure {
     /// One line: what, where, why.
     Start(String),
-    /// Standard output takes no more.
-    Output(io::Error),
+    /// Standard output takes no more; and what was counted.
+    Output(io::Error, Arc<Counters>),
 }
 
 /// All that is open before anything starts.
@@ -106,7 +107,8 @@ fn open(plan: &Arc<Plan>, settings: &Settings) -> Result<Opened, Failure> {
     for listener in &server.udp {
         sockets.push((bind_udp(listener.address)?, listener.time));
     }
-    let state = settings.state.as_deref().map(|folder| state::open(folder, plan)).transpose().map_err(Failure::Start)?;
+    let state =
+        settings.state.as_deref().map(|folder| state::open(folder, plan)).transpose().map_err(Failure::Start)?;
     let started = Clocks::now();
     let (evaluator, keeper) = match state {
         Some((evaluator, keeper)) => (evaluator, Some(keeper)),
@@ -171,7 +173,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let mut signals = Signals::new().map_err(start)?;
     let counters = Arc::new(Counters::default());
     counters.alive.store(u64::try_from(opened.started.boot).unwrap_or(0), Relaxed);
-    let most = files::make_room(plan.server.connections);
+    let most = files::make_room(plan.server.connections.saturating_mul(2)).div_ceil(2);
     let stopping = Arc::new(AtomicBool::new(false));
     let (requests, inbox) = std_mpsc::channel();
     let evaluator = std::mem::replace(&mut opened.evaluator, Evaluator::nothing());
@@ -235,6 +237,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         name = signals.stop(&reloading) => Stop::Signal(name),
         Ok(error) = failure => Stop::Output(error),
     };
+    let asked = Instant::now();
     stopping.store(true, Relaxed);
     for door in doors {
         door.abort();
@@ -244,7 +247,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         tracing::info!("{name}: stopping; a second one ends at once");
     }
     let _ = requests.send(judge::Request::Stop);
-    signals.unless_again(end, &reloading).await;
+    signals.unless_again(end, asked, &reloading).await;
     reloader.abort();
     answering.abort();
     let _ = answering.await;
@@ -266,11 +269,11 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     };
     // On a thread: whoever does not read our standard output must not keep a second signal from being heard.
     if std::thread::Builder::new().name("end".to_string()).spawn(last).is_ok() {
-        signals.unless_again(end, &reloading).await;
+        signals.unless_again(end, asked, &reloading).await;
     }
     match why {
         Stop::Signal(_) => Ok(counters),
-        Stop::Output(error) => Err(Failure::Output(error)),
+        Stop::Output(error) => Err(Failure::Output(error, counters)),
     }
 }
 
@@ -338,12 +341,17 @@ impl Signals {
     }
 
     /// Waits for the end of something; another signal ends the process at once.
-    async fn unless_again(&mut self, end: oneshot::Receiver<()>, reloading: &Reloading) {
-        tokio::select! {
-            _ = end => {}
-            name = self.stop(reloading) => {
-                tracing::warn!("{name}: ended at once");
-                std::process::exit(AGAIN);
+    async fn unless_again(&mut self, mut end: oneshot::Receiver<()>, since: Instant, reloading: &Reloading) {
+        loop {
+            tokio::select! {
+                _ = &mut end => return,
+                name = self.stop(reloading) => {
+                    if since.elapsed() < ONE {
+                        continue;
+                    }
+                    tracing::warn!("{name}: ended at once");
+                    std::process::exit(AGAIN);
+                }
             }
         }
     }

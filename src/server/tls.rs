@@ -25,7 +25,7 @@ pub fn acceptor(listener: &TlsListener) -> Result<TlsAcceptor, String> {
     let provider = Arc::new(ring::default_provider());
     let cert = certificates(":cert", &listener.cert)?;
     let key = PrivateKeyDer::from_pem_slice(&read(":key", &listener.key)?)
-        .map_err(|error| fault(":key", &listener.key, &format!("holds no private key in PEM: {error}")))?;
+        .map_err(|error| fault(":key", &listener.key, &no_key(&listener.key, &error)))?;
     let mut authorities = RootCertStore::empty();
     for authority in certificates(":ca-cert", &listener.ca_cert)? {
         authorities
@@ -40,8 +40,25 @@ pub fn acceptor(listener: &TlsListener) -> Result<TlsAcceptor, String> {
         .map_err(|error| fault(":tls", &listener.cert, &error.to_string()))?
         .with_client_cert_verifier(clients)
         .with_single_cert(cert, key)
-        .map_err(|error| fault(":cert", &listener.cert, &format!("does not go with `:key`: {error}")))?;
+        .map_err(|error| fault(":cert", &listener.cert, &no_pair(&error)))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn no_key(path: &Path, error: &dyn std::fmt::Display) -> String {
+    let is_encrypted = std::fs::read_to_string(path).is_ok_and(|text| text.contains("ENCRYPTED"));
+    match is_encrypted {
+        true => "is encrypted; give it without a passphrase (`openssl pkey -in KEY -out PLAIN`)".to_string(),
+        false => format!("holds no private key in PEM: {error}"),
+    }
+}
+
+fn no_pair(error: &tokio_rustls::rustls::Error) -> String {
+    match format!("{error:?}") {
+        text if text.contains("UnsupportedCertVersion") => {
+            "is of X.509 version 1; sign it anew with extensions (`openssl x509 -req -extfile …`)".to_string()
+        }
+        _ => format!("does not go with `:key`: {error}"),
+    }
 }
 
 fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -65,5 +82,6 @@ fn read(option: &str, path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn fault(option: &str, path: &Path, what: &str) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     format!("`:tls {{{option} …}}`: {}: {what}", path.display())
 }

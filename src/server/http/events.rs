@@ -106,11 +106,11 @@ impl Lines {
     }
 
     fn line(&mut self, line: &[u8], session: &mut crate::server::apply::Session<'_>) {
+        self.number += 1;
         let line = line.trim_ascii();
         if line.is_empty() {
             return;
         }
-        self.number += 1;
         match session.line(line) {
             Ok(()) => self.answers.extend_from_slice(b"{}\n"),
             Err(refused) => {

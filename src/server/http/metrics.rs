@@ -68,12 +68,7 @@ pub fn page(local: &Local) -> Answer {
 }
 
 /// The whole page.
-pub fn render(
-    published: &Published,
-    counters: &Counters,
-    reloads: &Reloads,
-    keeper: Option<&Keeper>,
-) -> String {
+pub fn render(published: &Published, counters: &Counters, reloads: &Reloads, keeper: Option<&Keeper>) -> String {
     let mut page = Page { text: String::new() };
     page.family("highwater_build_info", "gauge", "The version that runs.");
     page.sample("highwater_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -203,8 +198,8 @@ fn of_thresholds(page: &mut Page, plan: &Plan, published: &Published) {
     }
     type Left = fn(&Intake) -> u64;
     let causes: [(&str, Left); 6] = [
-        ("absent", |intake| intake.absent),
-        ("no number", |intake| intake.no_number),
+        ("no-field", |intake| intake.absent),
+        ("no-number", |intake| intake.no_number),
         ("late", |intake| intake.late),
         ("groups", |intake| intake.groups),
         ("group-bytes", |intake| intake.group_bytes),

@@ -122,7 +122,8 @@ fn readiness(local: &Local) -> Answer {
         return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     if let Some(trouble) = local.applying.keeper.as_ref().and_then(|keeper| keeper.trouble()) {
-        let message = format!("state cannot be kept: {trouble}; events are counted on, and would be lost with the process\n");
+        let message =
+            format!("state cannot be kept: {trouble}; events are counted on, and would be lost with the process\n");
         return text(StatusCode::SERVICE_UNAVAILABLE, &message);
     }
     health(local)

@@ -219,8 +219,7 @@ impl Keeper {
         match rotated {
             Ok(first) => {
                 let _ = self.mode.compare_exchange(GAP, MENDING, Ordering::AcqRel, Ordering::Acquire);
-                let head =
-                    Head { version: VERSION, moment: Moment::of(clocks, self.machine), outbox: outbox.clone() };
+                let head = Head { version: VERSION, moment: Moment::of(clocks, self.machine), outbox: outbox.clone() };
                 let head = postcard::to_stdvec(&head).expect("plain values in memory");
                 self.writing.store(true, Ordering::Release);
                 Some((first, head))

@@ -11,9 +11,17 @@ use crate::server::clock::Clocks;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Record<'a> {
     /// Messages of Riemann's protocol, each with its length before it.
-    Frames { arrival: Timestamp, time: EventTime, bytes: &'a [u8] },
+    Frames {
+        arrival: Timestamp,
+        time: EventTime,
+        bytes: &'a [u8],
+    },
     /// Events as JSON, one a line.
-    Lines { arrival: Timestamp, time: EventTime, bytes: &'a [u8] },
+    Lines {
+        arrival: Timestamp,
+        time: EventTime,
+        bytes: &'a [u8],
+    },
     /// Windows were closed as far as this time allows.
     Clock(Timestamp),
     Unwatched(Timestamp, Timestamp),
@@ -23,7 +31,10 @@ pub enum Record<'a> {
     /// All transitions before this number have been told.
     Told(u64),
     /// Another plan, from this time on.
-    Edited { at: Timestamp, plan: &'a [u8] },
+    Edited {
+        at: Timestamp,
+        plan: &'a [u8],
+    },
 }
 
 /// What the clocks show, and which start of the machine the boot clock counts from.

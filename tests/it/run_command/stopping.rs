@@ -84,7 +84,7 @@ fn a_second_signal_ends_at_once() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("t.edn"), format!("{{:grace 0 :histograms {{{thresholds}}}}}")).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_highwater"))
-        .args(["run", "-c", "t.edn", "--tcp", "127.0.0.1:0", "--udp", "none", "--http", "none"])
+        .args(["run", "-c", "t.edn", "--no-state", "--tcp", "127.0.0.1:0", "--udp", "none", "--http", "none"])
         .current_dir(&folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
