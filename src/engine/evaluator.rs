@@ -279,7 +279,7 @@ impl Evaluator {
             }
         }
         for threshold in &self.compiled.members[shape_index] {
-            let counts = lanes.iter_mut().map(|lane| lane.counting.take(*threshold)).collect();
+            let counts = lanes.iter_mut().map(|lane| lane.take(*threshold)).collect();
             self.taken.push((*threshold, counts));
         }
     }

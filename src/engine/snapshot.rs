@@ -15,7 +15,7 @@ use super::verdict::Verdict;
 use super::watch::Watch;
 use crate::plan::Threshold;
 
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// What a snapshot held that the plan has no place for.
 #[derive(Clone, Debug, PartialEq, Eq)]
