@@ -384,6 +384,7 @@ impl Evaluator {
             }
             subjects.intake.counted += pane.tally.total;
             pane.sketch.take_budget(&mut self.budget);
+            pane.sketch.settle(&mut self.budget);
             self.panes += usize::from(is_new);
             taken.push(pane);
         }

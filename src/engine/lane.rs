@@ -166,8 +166,11 @@ impl Lane {
             let value = event.field(field);
             classifiers[*patterns].classify(&value)
         }));
+        let mut fields = agendas[at].numbers.iter();
+        // Nearly always there is but one: it stays where it is at hand.
+        let first = fields.next().map_or(Metric::Absent, |field| read_number(&event.field(field)));
         numbers.clear();
-        numbers.extend(agendas[at].numbers.iter().map(|field| read_number(&event.field(field))));
+        numbers.extend(fields.map(|field| read_number(&event.field(field))));
         let mut late = false;
         for i in 0..passing.map_or(jobs.len(), <[u32]>::len) {
             let job = &jobs[passing.map_or(i, |list| list[i] as usize)];
@@ -184,7 +187,7 @@ impl Lane {
                     Some(bits) => Counted::Event(bits & bit != 0),
                     None => Counted::Nothing,
                 },
-                Read::Number(number) => match numbers[number] {
+                Read::Number(number) => match number.checked_sub(1).map_or(first, |at| numbers[at]) {
                     Metric::Number(number) => Counted::Value(number),
                     Metric::NoNumber => Counted::NoNumber,
                     Metric::Absent => Counted::Nothing,
@@ -321,7 +324,7 @@ fn add(pane: &mut Pane, time: i64, counted: Counted, limits: &[f64], budget: &mu
         Counted::Value(value) => {
             pane.tally.count_value(value, limits);
             let before = budget.used;
-            pane.sketch.record(value, budget);
+            pane.sketch.record_later(value, budget);
             // A sketch that is lost gives back what it had: less than nothing.
             budget.used.wrapping_sub(before)
         }

@@ -36,7 +36,7 @@ pub struct Reading {
     pub unread: Unread,
     /// For each class of the agenda the bits of the patterns that match, if the field is there.
     pub classes: Vec<Option<u64>>,
-    /// For each number of the agenda.
+    /// For each number of the agenda but the first.
     pub numbers: Vec<Metric>,
 }
 
@@ -101,7 +101,9 @@ impl Reading {
                 &written
             }
         };
-        if self.last_agenda.is_some() && name == self.last_service {
+        // Names that differ mostly differ at the end.
+        let is_last = name.last_chunk::<8>() == self.last_service.last_chunk() && name == self.last_service;
+        if is_last && self.last_agenda.is_some() {
             return self.last_agenda;
         }
         self.last_agenda = match self.by_service.get(name) {

@@ -31,21 +31,37 @@ struct Side {
     tiers: Vec<Option<Box<Buckets>>>,
 }
 
+/// Where a value is counted: its sign, exponent and the highest bits of its fraction; 0 for what is 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place(u32);
+
+impl Place {
+    const NEGATIVE: u32 = 1 << (63 - UNREAD_BITS);
+
+    #[inline]
+    pub fn of(value: f64) -> Place {
+        // Doubles of one sign are in the order of their bits.
+        if value.abs() < TINY { Place(0) } else { Place((value.to_bits() >> UNREAD_BITS) as u32) }
+    }
+}
+
 impl Tiers {
     /// Adds one value; false if there is no memory for it.
-    #[inline]
     pub fn record(&mut self, value: f64, budget: &mut Budget) -> bool {
-        // Doubles of one sign are in the order of their bits.
-        let magnitude = value.abs().to_bits();
-        if magnitude < TINY.to_bits() {
+        self.add(Place::of(value), budget)
+    }
+
+    /// Adds one value by its place; false if there is no memory for it.
+    #[inline]
+    pub fn add(&mut self, Place(place): Place, budget: &mut Budget) -> bool {
+        if place == 0 {
             self.zeros += 1;
             return true;
         }
-        let (tier, bucket) = place(magnitude);
-        let side = if value < 0.0 { &mut self.negative } else { &mut self.positive };
-        let Some(buckets) = side.tier(tier, budget) else { return false };
-        let count = &mut buckets[bucket];
-        *count = count.saturating_add(1);
+        let side = if place & Place::NEGATIVE == 0 { &mut self.positive } else { &mut self.negative };
+        let bucket = place as usize % BUCKETS;
+        let Some(buckets) = side.tier((place & !Place::NEGATIVE) / BUCKETS as u32, budget) else { return false };
+        buckets[bucket] = buckets[bucket].saturating_add(1);
         true
     }
 
@@ -162,13 +178,6 @@ impl Side {
         }
         None
     }
-}
-
-/// The tier and the bucket of a magnitude, given as bits.
-#[inline]
-fn place(magnitude: u64) -> (u32, usize) {
-    let bucket = (magnitude >> UNREAD_BITS) as u32;
-    (bucket / BUCKETS as u32, bucket as usize % BUCKETS)
 }
 
 /// The least magnitude of a bucket.
