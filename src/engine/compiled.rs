@@ -114,6 +114,11 @@ impl Compiled {
         &self.plan
     }
 
+    /// Whether the plan names the service.
+    pub(super) fn names(&self, service: &[u8]) -> bool {
+        self.exact.contains_key(service)
+    }
+
     /// How many services the plan names.
     pub(super) fn named_services(&self) -> usize {
         self.exact.len()

@@ -25,6 +25,7 @@ mod pane;
 mod reading;
 mod record;
 mod rolling;
+mod services;
 mod shape;
 mod sketch;
 mod snapshot;

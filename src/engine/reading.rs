@@ -10,11 +10,12 @@ use super::compiled::{Agenda, Compiled};
 use super::event::{Event, Value};
 use super::gate::Span;
 use super::lane::Counts;
+use super::services::Services;
 use crate::plan::Number;
 
 /// So many services beside those that the plan names are remembered.
 const SERVICES: usize = 65_536;
-/// A service with a longer name is not remembered.
+/// A service with a longer name is not remembered, unless the plan names it.
 const SERVICE_TEXT: usize = 256;
 /// What all gates of a lane may remember, in bytes.
 const GATES: usize = 8 << 20;
@@ -26,9 +27,7 @@ pub struct Reading {
     pub agendas: Vec<Agenda>,
     /// By the thresholds that read it, in order.
     by_thresholds: HashMap<Vec<usize>, usize>,
-    by_service: HashMap<Box<[u8]>, usize>,
-    last_service: Vec<u8>,
-    last_agenda: Option<usize>,
+    services: Services,
     /// The agendas whose gates were offered events that are not settled.
     unsettled: Vec<usize>,
     /// What the gates remember.
@@ -73,9 +72,7 @@ impl Reading {
             classifiers: compiled.patterns.iter().map(|patterns| Classifier::new(Arc::clone(patterns))).collect(),
             agendas: Vec::new(),
             by_thresholds: HashMap::new(),
-            by_service: HashMap::new(),
-            last_service: Vec::new(),
-            last_agenda: None,
+            services: Services::default(),
             unsettled: Vec::new(),
             gates: Budget { limit: GATES, used: 0 },
             unread: Unread::default(),
@@ -89,7 +86,6 @@ impl Reading {
         let written: Vec<u8>;
         let name: &[u8] = match service {
             Value::Nil => {
-                self.last_agenda = None;
                 self.unread.without_service += 1;
                 return None;
             }
@@ -101,18 +97,10 @@ impl Reading {
                 &written
             }
         };
-        // Names that differ mostly differ at the end.
-        let is_last = name.last_chunk::<8>() == self.last_service.last_chunk() && name == self.last_service;
-        if is_last && self.last_agenda.is_some() {
-            return self.last_agenda;
-        }
-        self.last_agenda = match self.by_service.get(name) {
-            Some(at) => Some(*at),
+        match self.services.find(name) {
+            Some(at) => Some(at),
             None => self.meet(compiled, counts, name),
-        };
-        self.last_service.clear();
-        self.last_service.extend_from_slice(name);
-        self.last_agenda
+        }
     }
 
     /// Makes the agenda of a service that is not known.
@@ -126,17 +114,17 @@ impl Reading {
             }
         }
         let most = SERVICES + compiled.named_services();
-        if self.by_service.len() >= most || self.agendas.len() >= most {
+        if self.services.len() >= most || self.agendas.len() >= most {
             self.settle(counts);
             self.forget_services();
         }
-        let Reading { agendas, by_thresholds, by_service, .. } = self;
+        let Reading { agendas, by_thresholds, services, .. } = self;
         let at = *by_thresholds.entry_ref(thresholds.as_slice()).or_insert_with(|| {
             agendas.push(compiled.agenda(&thresholds));
             agendas.len() - 1
         });
-        if name.len() <= SERVICE_TEXT {
-            by_service.insert(name.into(), at);
+        if name.len() <= SERVICE_TEXT || compiled.names(name) {
+            services.insert(name, at);
         }
         Some(at)
     }
@@ -179,10 +167,9 @@ impl Reading {
     }
 
     fn forget_services(&mut self) {
-        self.by_service.clear();
+        self.services.clear();
         self.by_thresholds.clear();
         self.agendas.clear();
-        self.last_agenda = None;
         self.gates.used = 0;
     }
 }

@@ -84,7 +84,7 @@ fn garbage_is_answered_and_the_connection_closed() {
         connection.write(&bytes);
         let answer = connection.read();
         assert_eq!(answer.ok, Some(false), "{what}");
-        assert!(text(&answer).contains(&said), "{what}: {}", text(&answer));
+        assert!(text(&answer).contains(said), "{what}: {}", text(&answer));
         assert!(connection.is_closed(), "{what}");
     }
     assert_eq!(state(&daemon)["counted"], 3);
