@@ -36,7 +36,7 @@ pub struct Compiled {
 #[derive(Debug, Default)]
 pub struct Agenda {
     /// What stops events before most jobs.
-    pub gate: Option<Gate>,
+    pub gate: Option<Box<Gate>>,
     /// Classified once for each event: the field and the index of its patterns.
     pub classes: Vec<(Field, usize)>,
     /// Read as a number once for each event.
@@ -185,7 +185,7 @@ impl Compiled {
     /// What these thresholds, in order, need of an event.
     pub(super) fn agenda(&self, thresholds: &[usize]) -> Agenda {
         let field = Conjunct::common_field(thresholds.iter().map(|i| &*self.filters[*i]));
-        let mut agenda = Agenda { gate: field.clone().map(Gate::new), ..Agenda::default() };
+        let mut agenda = Agenda { gate: field.clone().map(|field| Box::new(Gate::new(field))), ..Agenda::default() };
         for &i in thresholds {
             let threshold = &self.plan.thresholds[i];
             let read = threshold.measure.field();

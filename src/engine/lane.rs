@@ -160,7 +160,7 @@ impl Lane {
         }
         let Reading { classifiers, agendas, classes, numbers, .. } = &mut self.reading;
         let Agenda { gate, jobs, .. } = &agendas[at];
-        let passing = gate.as_ref().zip(passing).map(|(gate, span)| gate.list(span));
+        let passing = gate.as_deref().zip(passing).map(|(gate, span)| gate.list(span));
         classes.clear();
         classes.extend(agendas[at].classes.iter().map(|(field, patterns)| {
             let value = event.field(field);
@@ -177,7 +177,7 @@ impl Lane {
             if job.gated || job.filtered {
                 let counts = &mut self.counting.counts[job.threshold];
                 counts.passed += u64::from(job.gated);
-                if job.filtered && !self.compiled.accepts(job.threshold, gate.as_ref(), event) {
+                if job.filtered && !self.compiled.accepts(job.threshold, gate.as_deref(), event) {
                     counts.intake.filtered += 1;
                     continue;
                 }

@@ -25,7 +25,6 @@ mod pane;
 mod reading;
 mod record;
 mod rolling;
-mod services;
 mod shape;
 mod sketch;
 mod snapshot;

@@ -8,9 +8,8 @@ use super::budget::Budget;
 use super::classifier::Classifier;
 use super::compiled::{Agenda, Compiled};
 use super::event::{Event, Value};
-use super::gate::Span;
+use super::gate::{Gate, Span};
 use super::lane::Counts;
-use super::services::Services;
 use crate::plan::Number;
 
 /// So many services beside those that the plan names are remembered.
@@ -27,7 +26,9 @@ pub struct Reading {
     pub agendas: Vec<Agenda>,
     /// By the thresholds that read it, in order.
     by_thresholds: HashMap<Vec<usize>, usize>,
-    services: Services,
+    by_service: HashMap<Box<[u8]>, usize>,
+    last_service: Vec<u8>,
+    last_agenda: Option<usize>,
     /// The agendas whose gates were offered events that are not settled.
     unsettled: Vec<usize>,
     /// What the gates remember.
@@ -72,7 +73,9 @@ impl Reading {
             classifiers: compiled.patterns.iter().map(|patterns| Classifier::new(Arc::clone(patterns))).collect(),
             agendas: Vec::new(),
             by_thresholds: HashMap::new(),
-            services: Services::default(),
+            by_service: HashMap::new(),
+            last_service: Vec::new(),
+            last_agenda: None,
             unsettled: Vec::new(),
             gates: Budget { limit: GATES, used: 0 },
             unread: Unread::default(),
@@ -86,6 +89,7 @@ impl Reading {
         let written: Vec<u8>;
         let name: &[u8] = match service {
             Value::Nil => {
+                self.last_agenda = None;
                 self.unread.without_service += 1;
                 return None;
             }
@@ -97,10 +101,18 @@ impl Reading {
                 &written
             }
         };
-        match self.services.find(name) {
-            Some(at) => Some(at),
-            None => self.meet(compiled, counts, name),
+        // Names that differ mostly differ at the end.
+        let is_last = name.last_chunk::<8>() == self.last_service.last_chunk() && name == self.last_service;
+        if is_last && self.last_agenda.is_some() {
+            return self.last_agenda;
         }
+        self.last_agenda = match self.by_service.get(name) {
+            Some(at) => Some(*at),
+            None => self.meet(compiled, counts, name),
+        };
+        self.last_service.clear();
+        self.last_service.extend_from_slice(name);
+        self.last_agenda
     }
 
     /// Makes the agenda of a service that is not known.
@@ -114,17 +126,17 @@ impl Reading {
             }
         }
         let most = SERVICES + compiled.named_services();
-        if self.services.len() >= most || self.agendas.len() >= most {
+        if self.by_service.len() >= most || self.agendas.len() >= most {
             self.settle(counts);
             self.forget_services();
         }
-        let Reading { agendas, by_thresholds, services, .. } = self;
+        let Reading { agendas, by_thresholds, by_service, .. } = self;
         let at = *by_thresholds.entry_ref(thresholds.as_slice()).or_insert_with(|| {
             agendas.push(compiled.agenda(&thresholds));
             agendas.len() - 1
         });
         if name.len() <= SERVICE_TEXT || compiled.names(name) {
-            services.insert(name, at);
+            by_service.insert(name.into(), at);
         }
         Some(at)
     }
@@ -160,16 +172,18 @@ impl Reading {
         if gate.remember(&value, &mut self.gates) {
             return gate.last();
         }
-        self.agendas.iter_mut().filter_map(|agenda| agenda.gate.as_mut()).for_each(|gate| gate.forget(&mut self.gates));
+        let all = self.agendas.iter_mut().filter_map(|agenda| agenda.gate.as_deref_mut());
+        all.for_each(|gate: &mut Gate| gate.forget(&mut self.gates));
         let Some(gate) = &mut self.agendas[at].gate else { return Span::default() };
         gate.remember(&value, &mut self.gates);
         gate.last()
     }
 
     fn forget_services(&mut self) {
-        self.services.clear();
+        self.by_service.clear();
         self.by_thresholds.clear();
         self.agendas.clear();
+        self.last_agenda = None;
         self.gates.used = 0;
     }
 }
