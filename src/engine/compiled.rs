@@ -6,6 +6,8 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::classifier::Patterns;
+use super::event::Event;
+use super::gate::{Conjunct, Gate};
 use super::shape::Shape;
 use crate::plan::{Field, Measure, Pattern, Plan, Service, Threshold};
 
@@ -24,16 +26,20 @@ pub struct Compiled {
     /// For each threshold, the limits of its bounds as doubles, those of its formers first; empty if it is no percentile.
     pub(super) limits: Vec<Box<[f64]>>,
     pub(super) patterns: Vec<Arc<Patterns>>,
-    /// What services named in the plan need.
-    pub(super) exact: HashMap<Box<[u8]>, Arc<Agenda>>,
+    /// For each threshold, what its `:where` consists of.
+    pub(super) filters: Vec<Box<[Conjunct]>>,
+    /// For each service that the plan names, the thresholds that read it.
+    exact: HashMap<Box<[u8]>, Vec<usize>>,
     /// Thresholds over services that match a pattern.
-    pub(super) matching: Vec<(Pattern, usize)>,
+    matching: Vec<(Pattern, usize)>,
     classes: HashMap<(usize, Field), (usize, u64)>,
 }
 
-/// What one service's events are counted for.
+/// What the events of services are counted for that are read by the same thresholds.
 #[derive(Debug, Default)]
 pub struct Agenda {
+    /// What stops events before most jobs.
+    pub gate: Option<Box<Gate>>,
     /// Classified once for each event: the field and the index of its patterns.
     pub classes: Vec<(Field, usize)>,
     /// Read as a number once for each event.
@@ -51,7 +57,9 @@ pub struct Job {
     pub single: bool,
     /// Whether the service is a part of the group.
     pub service_in_group: bool,
-    /// Whether the threshold has a `:where`.
+    /// Whether the gate stops some events.
+    pub gated: bool,
+    /// Whether the threshold has a `:where` that the gate does not answer alone.
     pub filtered: bool,
     /// The limits that values are counted against.
     pub limits: Box<[f64]>,
@@ -93,6 +101,7 @@ impl Compiled {
             limits: plan.thresholds.iter().zip(&formers).map(limits).collect(),
             formers,
             patterns: Vec::new(),
+            filters: plan.thresholds.iter().map(filters_of).collect(),
             exact: HashMap::new(),
             matching: Vec::new(),
             classes: HashMap::new(),
@@ -117,8 +126,8 @@ impl Compiled {
         compiled.number_patterns();
         for (name, mut thresholds) in exact {
             thresholds.extend(compiled.matching_thresholds(name.as_bytes()));
-            let agenda = Arc::new(compiled.agenda(thresholds));
-            compiled.exact.insert(name.as_bytes().into(), agenda);
+            thresholds.sort_unstable();
+            compiled.exact.insert(name.as_bytes().into(), thresholds);
         }
         Arc::new(compiled)
     }
@@ -127,9 +136,33 @@ impl Compiled {
         &self.plan
     }
 
-    /// What a service that the plan does not name needs.
-    pub(super) fn agenda_for(&self, service: &[u8]) -> Agenda {
-        self.agenda(self.matching_thresholds(service))
+    /// Whether the plan names the service.
+    pub(super) fn names(&self, service: &[u8]) -> bool {
+        self.exact.contains_key(service)
+    }
+
+    /// How many services the plan names.
+    pub(super) fn named_services(&self) -> usize {
+        self.exact.len()
+    }
+
+    /// Whether only services that the plan names are read.
+    pub(super) fn reads_named_only(&self) -> bool {
+        self.matching.is_empty()
+    }
+
+    /// The thresholds that read a service, in order.
+    pub(super) fn thresholds_of(&self, service: &[u8]) -> Vec<usize> {
+        match self.exact.get(service) {
+            Some(thresholds) => thresholds.clone(),
+            None => self.matching_thresholds(service),
+        }
+    }
+
+    /// Whether the parts of the filter that the gate does not ask for are true of the event.
+    pub(super) fn accepts(&self, threshold: usize, gate: Option<&Gate>, event: &Event<'_>) -> bool {
+        let asked = |part: &Conjunct| part.field.is_some() && part.field.as_ref() == gate.map(|gate| &gate.field);
+        self.filters[threshold].iter().all(|part| asked(part) || part.expression.accepts(event))
     }
 
     /// Gives each distinct pattern over a field one bit. Services that ask the same share one set of patterns.
@@ -171,16 +204,19 @@ impl Compiled {
         matching.map(|(_, threshold)| *threshold).collect()
     }
 
-    fn agenda(&self, mut thresholds: Vec<usize>) -> Agenda {
-        thresholds.sort_unstable();
-        let mut agenda = Agenda::default();
-        for i in thresholds {
+    /// What these thresholds, in order, need of an event.
+    pub(super) fn agenda(&self, thresholds: &[usize]) -> Agenda {
+        let field = Conjunct::common_field(thresholds.iter().map(|i| &*self.filters[*i]));
+        let mut agenda = Agenda { gate: field.clone().map(|field| Box::new(Gate::new(field))), ..Agenda::default() };
+        for &i in thresholds {
             let threshold = &self.plan.thresholds[i];
-            let field = threshold.measure.field();
-            let read = match self.classes.get(&(i, field.clone())) {
-                Some((set, bit)) => Read::Class(position_or_push(&mut agenda.classes, (field.clone(), *set)), *bit),
-                None => Read::Number(position_or_push(&mut agenda.numbers, field.clone())),
+            let read = threshold.measure.field();
+            let read = match self.classes.get(&(i, read.clone())) {
+                Some((set, bit)) => Read::Class(position_or_push(&mut agenda.classes, (read.clone(), *set)), *bit),
+                None => Read::Number(position_or_push(&mut agenda.numbers, read.clone())),
             };
+            let gated = |part: &&Conjunct| part.field.is_some() && part.field == field;
+            let gated = self.filters[i].iter().filter(gated).count();
             let service_in_group = matches!(threshold.service, Service::Matching(_));
             agenda.jobs.push(Job {
                 threshold: i,
@@ -188,7 +224,8 @@ impl Compiled {
                 read,
                 single: threshold.has_one_group(),
                 service_in_group,
-                filtered: threshold.filter.is_some(),
+                gated: gated > 0,
+                filtered: gated < self.filters[i].len(),
                 limits: self.limits[i].clone(),
             });
         }
@@ -203,6 +240,14 @@ pub(super) fn limits_of(threshold: &Threshold) -> impl Iterator<Item = f64> {
         Measure::Percentage { .. } | Measure::Count { .. } => &[],
     };
     bounds.iter().map(|bound| bound.limit.to_f64())
+}
+
+fn filters_of(threshold: &Threshold) -> Box<[Conjunct]> {
+    let mut parts = Vec::new();
+    if let Some(filter) = &threshold.filter {
+        Conjunct::split(filter, &mut parts);
+    }
+    parts.into()
 }
 
 fn position_or_push<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {

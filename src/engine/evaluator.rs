@@ -286,7 +286,7 @@ impl Evaluator {
             }
         }
         for threshold in &self.compiled.members[shape_index] {
-            let counts = lanes.iter_mut().map(|lane| lane.counting.take(*threshold)).collect();
+            let counts = lanes.iter_mut().map(|lane| lane.take(*threshold)).collect();
             self.taken.push((*threshold, counts));
         }
     }
@@ -395,6 +395,7 @@ impl Evaluator {
             }
             subjects.intake.counted += pane.tally.total;
             pane.sketch.take_budget(&mut self.budget);
+            pane.sketch.settle(&mut self.budget);
             self.panes += usize::from(is_new);
             taken.push(pane);
         }

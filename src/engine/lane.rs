@@ -6,20 +6,16 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::budget::Budget;
-use super::classifier::Classifier;
 use super::compiled::{Agenda, Compiled, Job, Read};
 use super::event::{Event, Value};
+use super::gate::Span;
 use super::intake::Intake;
 use super::pane::Pane;
+use super::reading::{Metric, Reading, Unread, read_number};
 use super::shape::{Shape, Windows};
 use super::sketch::Sketch;
 use super::tally::Tally;
 use crate::plan::{Number, Threshold};
-
-/// So many services that the plan does not name are remembered.
-const SERVICES: usize = 65_536;
-/// A service with a longer name is not remembered.
-const SERVICE_TEXT: usize = 256;
 
 /// The counts of one thread since the evaluator last took them.
 ///
@@ -36,26 +32,6 @@ pub struct Lane {
     pub(super) unstarted: bool,
 }
 
-/// Events that no threshold reads.
-#[derive(Clone, Debug, Default)]
-pub struct Unread {
-    pub without_service: u64,
-    /// Some of their services, in order of appearance.
-    pub services: Vec<Box<[u8]>>,
-}
-
-impl Unread {
-    /// So many services are remembered.
-    const SERVICES: usize = 8;
-
-    fn note(&mut self, service: &[u8]) {
-        let service = &service[..service.len().min(SERVICE_TEXT)];
-        if self.services.len() < Unread::SERVICES && !self.services.iter().any(|known| **known == *service) {
-            self.services.push(service.into());
-        }
-    }
-}
-
 /// What was counted, and where in the windows that is.
 #[derive(Debug)]
 pub(super) struct Counting {
@@ -64,21 +40,6 @@ pub(super) struct Counting {
     pub budget: Budget,
     pub panes: usize,
     key: Vec<u8>,
-}
-
-/// What of an event is read once for all thresholds.
-#[derive(Debug)]
-struct Reading {
-    classifiers: Vec<Classifier>,
-    /// Services that the plan does not name.
-    services: HashMap<Box<[u8]>, Arc<Agenda>>,
-    last_service: Vec<u8>,
-    last_agenda: Option<Arc<Agenda>>,
-    unread: Unread,
-    /// For each class of the agenda the bits of the patterns that match, if the field is there.
-    classes: Vec<Option<u64>>,
-    /// For each number of the agenda.
-    numbers: Vec<Metric>,
 }
 
 /// Where a lane is in the windows of one shape.
@@ -104,6 +65,9 @@ pub(super) struct Track {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub intake: Intake,
+    /// Events that came to gates before this threshold, and those of them that passed. The others are filtered.
+    pub offered: u64,
+    passed: u64,
     /// By the encoded key of the group; empty for a threshold of one group.
     by_key: HashMap<Arc<[u8]>, usize>,
     /// The groups that were counted before the evaluator took them the last time: they are let in above the limit.
@@ -156,13 +120,6 @@ impl Count {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Metric {
-    Absent,
-    NoNumber,
-    Number(Number),
-}
-
 impl Lane {
     /// An empty lane at the beginning of time, whose sketches may take so many bytes.
     pub(super) fn new(compiled: &Arc<Compiled>, limit: usize) -> Lane {
@@ -184,15 +141,7 @@ impl Lane {
                 panes: 0,
                 key: Vec::new(),
             },
-            reading: Reading {
-                classifiers: compiled.patterns.iter().map(|patterns| Classifier::new(Arc::clone(patterns))).collect(),
-                services: HashMap::new(),
-                last_service: Vec::new(),
-                last_agenda: None,
-                unread: Unread::default(),
-                classes: Vec::new(),
-                numbers: Vec::new(),
-            },
+            reading: Reading::new(compiled),
             least: i64::MAX,
             unstarted: true,
             compiled: Arc::clone(compiled),
@@ -203,29 +152,42 @@ impl Lane {
     pub fn observe(&mut self, event: &Event<'_>) -> bool {
         let time = event.time.micros();
         self.note_time(time);
-        self.reading.turn_to(&self.compiled, &event.service);
-        let Reading { classifiers, last_agenda: Some(agenda), classes, numbers, .. } = &mut self.reading else {
+        let at = self.reading.turn_to(&self.compiled, &mut self.counting.counts, &event.service);
+        let Some(at) = at else { return false };
+        let passing = self.reading.pass_gate(&self.compiled, at, event);
+        if passing.is_some_and(Span::is_empty) {
             return false;
-        };
+        }
+        let Reading { classifiers, agendas, classes, numbers, .. } = &mut self.reading;
+        let Agenda { gate, jobs, .. } = &agendas[at];
+        let passing = gate.as_deref().zip(passing).map(|(gate, span)| gate.list(span));
         classes.clear();
-        classes.extend(agenda.classes.iter().map(|(field, patterns)| {
+        classes.extend(agendas[at].classes.iter().map(|(field, patterns)| {
             let value = event.field(field);
             classifiers[*patterns].classify(&value)
         }));
+        let mut fields = agendas[at].numbers.iter();
+        // Nearly always there is but one: it stays where it is at hand.
+        let first = fields.next().map_or(Metric::Absent, |field| read_number(&event.field(field)));
         numbers.clear();
-        numbers.extend(agenda.numbers.iter().map(|field| read_number(&event.field(field))));
+        numbers.extend(fields.map(|field| read_number(&event.field(field))));
         let mut late = false;
-        for job in &agenda.jobs {
-            if job.filtered && !self.compiled.plan.thresholds[job.threshold].accepts(event) {
-                self.counting.counts[job.threshold].intake.filtered += 1;
-                continue;
+        for i in 0..passing.map_or(jobs.len(), <[u32]>::len) {
+            let job = &jobs[passing.map_or(i, |list| list[i] as usize)];
+            if job.gated || job.filtered {
+                let counts = &mut self.counting.counts[job.threshold];
+                counts.passed += u64::from(job.gated);
+                if job.filtered && !self.compiled.accepts(job.threshold, gate.as_deref(), event) {
+                    counts.intake.filtered += 1;
+                    continue;
+                }
             }
             let counted = match job.read {
                 Read::Class(class, bit) => match classes[class] {
                     Some(bits) => Counted::Event(bits & bit != 0),
                     None => Counted::Nothing,
                 },
-                Read::Number(number) => match numbers[number] {
+                Read::Number(number) => match number.checked_sub(1).map_or(first, |at| numbers[at]) {
                     Metric::Number(number) => Counted::Value(number),
                     Metric::NoNumber => Counted::NoNumber,
                     Metric::Absent => Counted::Nothing,
@@ -234,6 +196,12 @@ impl Lane {
             late |= self.counting.count(&self.compiled, job, event, counted);
         }
         late
+    }
+
+    /// Takes what was counted for a threshold: a matter of a few moves, however many groups there are.
+    pub(super) fn take(&mut self, threshold: usize) -> Counts {
+        self.reading.settle(&mut self.counting.counts);
+        self.counting.take(threshold)
     }
 
     /// What was observed that no threshold reads.
@@ -254,58 +222,10 @@ impl Lane {
     }
 }
 
-impl Reading {
-    /// Makes `last_agenda` that of the service; none if no threshold reads it.
-    fn turn_to(&mut self, compiled: &Compiled, service: &Value<'_>) {
-        let written: Vec<u8>;
-        let name: &[u8] = match service {
-            Value::Nil => {
-                self.last_agenda = None;
-                self.unread.without_service += 1;
-                return;
-            }
-            Value::Text(text) => text,
-            other => {
-                let mut text = Vec::new();
-                other.write_text(&mut text);
-                written = text;
-                &written
-            }
-        };
-        if self.last_agenda.is_some() && name == self.last_service {
-            return;
-        }
-        self.last_agenda = self.find(compiled, name);
-        self.last_service.clear();
-        self.last_service.extend_from_slice(name);
-    }
-
-    fn find(&mut self, compiled: &Compiled, name: &[u8]) -> Option<Arc<Agenda>> {
-        if let Some(agenda) = compiled.exact.get(name).or_else(|| self.services.get(name)) {
-            return Some(Arc::clone(agenda));
-        }
-        if compiled.matching.is_empty() {
-            self.unread.note(name);
-            return None;
-        }
-        if self.services.len() >= SERVICES {
-            self.services.clear();
-        }
-        let agenda = Arc::new(compiled.agenda_for(name));
-        if agenda.jobs.is_empty() {
-            self.unread.note(name);
-        }
-        if name.len() <= SERVICE_TEXT {
-            self.services.insert(name.into(), Arc::clone(&agenda));
-        }
-        Some(agenda)
-    }
-}
-
 impl Counting {
-    /// Takes what was counted for a threshold: a matter of a few moves, however many groups there are.
-    pub fn take(&mut self, threshold: usize) -> Counts {
+    fn take(&mut self, threshold: usize) -> Counts {
         let mut counts = std::mem::take(&mut self.counts[threshold]);
+        counts.intake.filtered += counts.offered - counts.passed;
         // What was known before goes along, to be dropped where no event waits for it.
         self.counts[threshold].known = std::mem::take(&mut counts.by_key);
         self.panes -= counts.panes;
@@ -404,7 +324,7 @@ fn add(pane: &mut Pane, time: i64, counted: Counted, limits: &[f64], budget: &mu
         Counted::Value(value) => {
             pane.tally.count_value(value, limits);
             let before = budget.used;
-            pane.sketch.record(value, budget);
+            pane.sketch.record_later(value, budget);
             // A sketch that is lost gives back what it had: less than nothing.
             budget.used.wrapping_sub(before)
         }
@@ -471,13 +391,6 @@ impl Track {
         }
         (window <= pane).then_some(window)
     }
-}
-
-fn read_number(value: &Value<'_>) -> Metric {
-    if value.is_nil() {
-        return Metric::Absent;
-    }
-    value.number().map_or(Metric::NoNumber, Metric::Number)
 }
 
 /// Writes the values that make a group: for each 0 if it is absent, else 1, its length and its text.

@@ -16,7 +16,7 @@ impl Rolling {
     pub fn add(&mut self, sketch: &Sketch, budget: &mut Budget) {
         self.broken |= !match sketch {
             Sketch::Few(values) => values.iter().all(|value| self.tiers.record(value.to_f64(), budget)),
-            Sketch::Many(tiers) => self.tiers.merge(tiers, budget),
+            Sketch::Many(many) => self.tiers.merge(&many.tiers, budget),
             Sketch::Lost => false,
         };
     }
@@ -29,7 +29,7 @@ impl Rolling {
                 let mut few = Tiers::default();
                 values.iter().all(|value| few.record(value.to_f64(), &mut unlimited)) && self.tiers.subtract(&few)
             }
-            Sketch::Many(tiers) => self.tiers.subtract(tiers),
+            Sketch::Many(many) => self.tiers.subtract(&many.tiers),
             Sketch::Lost => false,
         };
     }

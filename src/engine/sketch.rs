@@ -3,20 +3,41 @@
 use serde::{Deserialize, Serialize};
 
 use super::budget::Budget;
-use super::tiers::Tiers;
+use super::tiers::{Place, Tiers};
 use crate::plan::Number;
 
 /// So many values are kept as they are.
 pub const FEW: usize = 128;
+
+/// So many values wait to be counted together.
+const WAITING: usize = 32;
 
 /// The values of a window, good enough to read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Sketch {
     /// As they came.
     Few(Vec<Number>),
-    Many(Box<Tiers>),
+    Many(Box<Many>),
     /// There was no memory for them.
     Lost,
+}
+
+/// Values that are counted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Many {
+    pub tiers: Tiers,
+    #[serde(skip)]
+    waiting: Waiting,
+}
+
+/// Values that are not counted yet.
+///
+/// Counters lie far apart, each in memory that was not used for long: when many values are counted at once, they are
+/// fetched at once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waiting {
+    length: usize,
+    places: [Place; WAITING],
 }
 
 impl Default for Sketch {
@@ -26,11 +47,37 @@ impl Default for Sketch {
 }
 
 impl Sketch {
+    /// Adds one value, perhaps later: what is not [settled](Sketch::settle) takes part in nothing else.
+    #[inline]
+    pub fn record_later(&mut self, value: Number, budget: &mut Budget) {
+        let Sketch::Many(many) = self else { return self.record(value, budget) };
+        let Waiting { length, places } = &mut many.waiting;
+        if let Some(place) = places.get_mut(*length) {
+            *place = Place::of(value.to_f64());
+            *length += 1;
+        }
+        if *length >= WAITING {
+            self.settle(budget);
+        }
+    }
+
+    /// Counts what waits.
+    #[inline(never)]
+    pub fn settle(&mut self, budget: &mut Budget) {
+        let Sketch::Many(many) = self else { return };
+        let Many { tiers, waiting } = &mut **many;
+        let fits = waiting.places.iter().take(waiting.length).all(|place| tiers.add(*place, budget));
+        waiting.length = 0;
+        if !fits {
+            self.lose(budget);
+        }
+    }
+
     /// Adds one value.
     pub fn record(&mut self, value: Number, budget: &mut Budget) {
         match self {
-            Sketch::Many(tiers) => {
-                if !tiers.record(value.to_f64(), budget) {
+            Sketch::Many(many) => {
+                if !many.tiers.record(value.to_f64(), budget) {
                     self.lose(budget);
                 }
             }
@@ -60,8 +107,8 @@ impl Sketch {
                 if matches!(self, Sketch::Few(_)) {
                     self.spread(budget);
                 }
-                if let Sketch::Many(tiers) = self
-                    && !tiers.merge(others, budget)
+                if let Sketch::Many(many) = self
+                    && !many.tiers.merge(&others.tiers, budget)
                 {
                     self.lose(budget);
                 }
@@ -78,7 +125,7 @@ impl Sketch {
                 sorted.sort_unstable_by(|a, b| a.compare(*b));
                 sorted.get(usize::try_from(rank.checked_sub(1)?).ok()?).copied()
             }
-            Sketch::Many(tiers) => tiers.at_rank(rank).and_then(Number::from_f64),
+            Sketch::Many(many) => many.tiers.at_rank(rank).and_then(Number::from_f64),
             Sketch::Lost => None,
         }
     }
@@ -87,7 +134,7 @@ impl Sketch {
     pub fn bytes(&self) -> usize {
         match self {
             Sketch::Few(values) => values.capacity() * size_of::<Number>(),
-            Sketch::Many(tiers) => tiers.bytes(),
+            Sketch::Many(many) => size_of::<Many>() + many.tiers.bytes(),
             Sketch::Lost => 0,
         }
     }
@@ -105,17 +152,23 @@ impl Sketch {
         *self = Sketch::default();
     }
 
+    #[cold]
     fn lose(&mut self, budget: &mut Budget) {
         budget.give_back(self.bytes());
         *self = Sketch::Lost;
     }
 
+    #[cold]
     fn spread(&mut self, budget: &mut Budget) {
         let Sketch::Few(values) = std::mem::take(self) else { return };
         budget.give_back(values.capacity() * size_of::<Number>());
-        let mut tiers = Box::<Tiers>::default();
-        let fits = values.iter().all(|value| tiers.record(value.to_f64(), budget));
-        *self = Sketch::Many(tiers);
+        if !budget.take(size_of::<Many>()) {
+            *self = Sketch::Lost;
+            return;
+        }
+        let mut many = Box::<Many>::default();
+        let fits = values.iter().all(|value| many.tiers.record(value.to_f64(), budget));
+        *self = Sketch::Many(many);
         if !fits {
             self.lose(budget);
         }
@@ -169,11 +222,37 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_counted_when_it_is_settled() {
+        for count in [0, 1, 127, 128, 129, 159, 160, 161, 1000] {
+            let values: Vec<f64> = (0..count).map(|i| f64::from(i * i) - 300.0).collect();
+            let mut budget = Budget { limit: 1 << 20, used: 0 };
+            let mut later = Sketch::default();
+            values.iter().for_each(|value| later.record_later(Number::Float(*value), &mut budget));
+            later.settle(&mut budget);
+            assert_eq!(budget.used, later.bytes());
+            let at_once = sketch_of(&values);
+            assert_eq!(later.bytes(), at_once.bytes());
+            for rank in 0..=values.len() as u64 + 1 {
+                assert_eq!(later.at_rank(rank), at_once.at_rank(rank), "rank {rank} of {count}");
+            }
+        }
+    }
+
+    #[test]
     fn without_memory_there_is_no_shown_value() {
         let mut budget = Budget { limit: 1000, used: 0 };
         let mut sketch = Sketch::default();
         (0..200).for_each(|i| sketch.record(Number::Int(i), &mut budget));
         assert!(matches!(sketch, Sketch::Lost));
+        assert_eq!((sketch.at_rank(1), budget.used), (None, 0));
+        // Enough to count small values, and not for others.
+        let mut budget = Budget { limit: 12 << 10, used: 0 };
+        let mut sketch = Sketch::default();
+        (0..4000).for_each(|i| sketch.record_later(Number::Int(i % 100), &mut budget));
+        sketch.settle(&mut budget);
+        assert_eq!(sketch.at_rank(4000), Some(Number::Float(99.0)));
+        (0..60).for_each(|i| sketch.record_later(Number::Int(1 << i), &mut budget));
+        sketch.settle(&mut budget);
         assert_eq!((sketch.at_rank(1), budget.used), (None, 0));
     }
 }

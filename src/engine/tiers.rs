@@ -1,16 +1,19 @@
-//! Histograms over all doubles: one for each order of magnitude, since each reads whole numbers of a bounded range.
+//! Counters over all doubles: a bucket for each 128th of a power of two, in tiers that exist where values are.
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::budget::Budget;
 
-/// A tier spans so many powers of two.
-const OCTAVES: i32 = 8;
-/// A value of a tier is scaled so that the smallest is `2^7`: two digits are exact from there on.
-const SMALLEST: i32 = 7;
 /// Closer to 0 than this is 0.
 const TINY: f64 = 1e-290;
+/// Below the exponent and the highest seven bits of the fraction: a bucket is at most 0.8 % wide.
+const UNREAD_BITS: u32 = 52 - 7;
+/// The buckets of a tier: two powers of two.
+const BUCKETS: usize = 1 << 8;
+/// Tiers that there can be: as many as exponents, by twos.
+const TIERS: u32 = 1 << 10;
+
+type Buckets = [u32; BUCKETS];
 
 /// Values within 1 %.
 #[derive(Clone, Debug, Default)]
@@ -24,24 +27,41 @@ pub struct Tiers {
 /// The values of one sign: the tier `first` and those above it.
 #[derive(Clone, Debug, Default)]
 struct Side {
-    first: i32,
-    tiers: Vec<Option<Histogram<u32>>>,
+    first: u32,
+    tiers: Vec<Option<Box<Buckets>>>,
+}
+
+/// Where a value is counted: its sign, exponent and the highest bits of its fraction; 0 for what is 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place(u32);
+
+impl Place {
+    const NEGATIVE: u32 = 1 << (63 - UNREAD_BITS);
+
+    #[inline]
+    pub fn of(value: f64) -> Place {
+        // Doubles of one sign are in the order of their bits.
+        if value.abs() < TINY { Place(0) } else { Place((value.to_bits() >> UNREAD_BITS) as u32) }
+    }
 }
 
 impl Tiers {
     /// Adds one value; false if there is no memory for it.
     pub fn record(&mut self, value: f64, budget: &mut Budget) -> bool {
-        let magnitude = value.abs();
-        if magnitude < TINY {
+        self.add(Place::of(value), budget)
+    }
+
+    /// Adds one value by its place; false if there is no memory for it.
+    #[inline]
+    pub fn add(&mut self, Place(place): Place, budget: &mut Budget) -> bool {
+        if place == 0 {
             self.zeros += 1;
             return true;
         }
-        let bits = magnitude.to_bits();
-        let exponent = i32::try_from(bits >> 52).expect("the sign bit is clear: 11 bits") - 1023;
-        let mantissa = bits & ((1 << 52) - 1) | 1 << 52;
-        let side = if value < 0.0 { &mut self.negative } else { &mut self.positive };
-        let Some(histogram) = side.tier(exponent.div_euclid(OCTAVES), budget) else { return false };
-        histogram.saturating_record(mantissa >> (52 - SMALLEST - exponent.rem_euclid(OCTAVES)));
+        let side = if place & Place::NEGATIVE == 0 { &mut self.positive } else { &mut self.negative };
+        let bucket = place as usize % BUCKETS;
+        let Some(buckets) = side.tier((place & !Place::NEGATIVE) / BUCKETS as u32, budget) else { return false };
+        buckets[bucket] = buckets[bucket].saturating_add(1);
         true
     }
 
@@ -60,7 +80,7 @@ impl Tiers {
 
     /// The value of rank `rank`, from 1.
     pub fn at_rank(&self, rank: u64) -> Option<f64> {
-        let (negative, positive) = (self.negative.len(), self.positive.len());
+        let negative = self.negative.len();
         if rank <= negative {
             // The smallest of the negative has the largest magnitude.
             return self.negative.at_rank(negative + 1 - rank).map(|magnitude| -magnitude);
@@ -69,8 +89,7 @@ impl Tiers {
         if rank <= self.zeros {
             return Some(0.0);
         }
-        let rank = rank - self.zeros;
-        if rank <= positive { self.positive.at_rank(rank) } else { None }
+        self.positive.at_rank(rank - self.zeros)
     }
 
     /// Bytes taken from a budget.
@@ -80,123 +99,202 @@ impl Tiers {
 }
 
 impl Side {
-    fn tier(&mut self, tier: i32, budget: &mut Budget) -> Option<&mut Histogram<u32>> {
-        let at = usize::try_from(tier - self.first).unwrap_or(usize::MAX);
+    #[inline]
+    fn tier(&mut self, tier: u32, budget: &mut Budget) -> Option<&mut Buckets> {
+        // A tier below the first is far above the last by this.
+        let at = tier.wrapping_sub(self.first) as usize;
         if !self.tiers.get(at).is_some_and(Option::is_some) {
             return self.new_tier(tier, budget);
         }
-        self.tiers[at].as_mut()
+        self.tiers[at].as_deref_mut()
     }
 
     #[cold]
-    fn new_tier(&mut self, tier: i32, budget: &mut Budget) -> Option<&mut Histogram<u32>> {
-        let last = self.first + i32::try_from(self.tiers.len()).expect("fewer tiers than exponents") - 1;
-        let (first, last) = if self.tiers.is_empty() { (tier, tier) } else { (tier.min(self.first), tier.max(last)) };
-        let length = usize::try_from(last - first + 1).expect("the last is not before the first");
-        let more = (length - self.tiers.len()) * size_of::<Option<Histogram<u32>>>();
-        if !budget.take(more + counters()) {
+    fn new_tier(&mut self, tier: u32, budget: &mut Budget) -> Option<&mut Buckets> {
+        let (first, end) = match self.tiers.len() as u32 {
+            0 => (tier, tier + 1),
+            length => (tier.min(self.first), (tier + 1).max(self.first + length)),
+        };
+        let more = (end - first) as usize - self.tiers.len();
+        if !budget.take(more * size_of::<Option<Box<Buckets>>>() + size_of::<Buckets>()) {
             return None;
         }
-        let before = if self.tiers.is_empty() { 0 } else { usize::try_from(self.first - first).unwrap_or(0) };
+        let before = if self.tiers.is_empty() { 0 } else { (self.first - first) as usize };
+        self.tiers.reserve_exact(more);
         self.tiers.splice(0..0, std::iter::repeat_n(None, before));
-        self.tiers.resize_with(length, || None);
+        self.tiers.resize((end - first) as usize, None);
         self.first = first;
-        let at = usize::try_from(tier - first).expect("the tier is not before the first");
-        Some(self.tiers[at].insert(empty()))
+        Some(self.tiers[(tier - first) as usize].insert(Box::new([0; BUCKETS])))
     }
 
     fn merge(&mut self, other: &Side, budget: &mut Budget) -> bool {
-        other.known().all(|(tier, histogram)| match self.tier(tier, budget) {
-            Some(own) => own.add(histogram).is_ok(),
+        other.known().all(|(tier, buckets)| match self.tier(tier, budget) {
+            Some(own) => {
+                own.iter_mut().zip(buckets).for_each(|(own, count)| *own = own.saturating_add(*count));
+                true
+            }
             None => false,
         })
     }
 
     fn subtract(&mut self, other: &Side) -> bool {
-        other.known().all(|(tier, histogram)| {
-            let at = usize::try_from(tier - self.first).unwrap_or(usize::MAX);
-            let own = self.tiers.get_mut(at).and_then(Option::as_mut);
-            own.is_some_and(|own| own.subtract(histogram).is_ok())
+        other.known().all(|(tier, buckets)| {
+            let at = tier.wrapping_sub(self.first) as usize;
+            let Some(own) = self.tiers.get_mut(at).and_then(Option::as_mut) else { return false };
+            let were_added = own.iter().zip(buckets).all(|(own, count)| own >= count);
+            own.iter_mut().zip(buckets).for_each(|(own, count)| *own = own.saturating_sub(*count));
+            were_added
         })
     }
 
-    fn known(&self) -> impl Iterator<Item = (i32, &Histogram<u32>)> {
-        (self.first..).zip(&self.tiers).filter_map(|(tier, histogram)| Some((tier, histogram.as_ref()?)))
+    fn known(&self) -> impl Iterator<Item = (u32, &Buckets)> {
+        (self.first..).zip(&self.tiers).filter_map(|(tier, buckets)| Some((tier, buckets.as_deref()?)))
     }
 
     fn len(&self) -> u64 {
-        self.known().map(|(_, histogram)| histogram.len()).sum()
+        self.known().map(|(_, buckets)| sum(buckets)).sum()
     }
 
     fn bytes(&self) -> usize {
-        self.tiers.len() * size_of::<Option<Histogram<u32>>>() + self.known().count() * counters()
+        self.tiers.len() * size_of::<Option<Box<Buckets>>>() + self.known().count() * size_of::<Buckets>()
     }
 
     /// The least value, by magnitude, of the bucket that holds the value of that rank: no value that never was is
     /// shown above the greatest.
     fn at_rank(&self, rank: u64) -> Option<f64> {
-        let mut seen = 0;
-        for (tier, histogram) in self.known() {
-            if seen + histogram.len() < rank {
-                seen += histogram.len();
+        let mut left = rank;
+        for (tier, buckets) in self.known() {
+            let all = sum(buckets);
+            if all < left {
+                left -= all;
                 continue;
             }
-            for bucket in histogram.iter_recorded() {
-                seen += u64::from(bucket.count_at_value());
-                if seen >= rank {
-                    let value = bucket.value_iterated_to();
-                    let least = histogram.lowest_equivalent(value) as f64;
-                    return Some(least * power_of_two(tier * OCTAVES - SMALLEST));
+            for (bucket, count) in (0..).zip(buckets) {
+                if left <= u64::from(*count) {
+                    return Some(least(tier, bucket));
                 }
+                left -= u64::from(*count);
             }
         }
         None
     }
 }
 
-fn empty() -> Histogram<u32> {
-    let highest = 1u64 << (SMALLEST + OCTAVES);
-    Histogram::new_with_bounds(1, highest, 2).expect("1 and 2^15 with two digits are bounds of a histogram")
+/// The least magnitude of a bucket.
+fn least(tier: u32, bucket: u64) -> f64 {
+    f64::from_bits((u64::from(tier) * BUCKETS as u64 + bucket) << UNREAD_BITS)
 }
 
-/// The memory for the counters of one tier, in bytes.
-fn counters() -> usize {
-    (OCTAVES as usize + 1) * 128 * size_of::<u32>()
-}
-
-/// `2^exponent`; the exponent is that of a double that is not close to 0.
-fn power_of_two(exponent: i32) -> f64 {
-    f64::from_bits(u64::try_from(1023 + exponent).unwrap_or(0) << 52)
+fn sum(buckets: &Buckets) -> u64 {
+    buckets.iter().map(|count| u64::from(*count)).sum()
 }
 
 /// As written into a snapshot: for each tier its buckets that are not empty.
-type Buckets = Vec<(i32, Vec<(u64, u32)>)>;
+type Written = Vec<(u32, Vec<(u8, u32)>)>;
 
 impl Serialize for Tiers {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let buckets = |histogram: &Histogram<u32>| {
-            histogram.iter_recorded().map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())).collect()
-        };
-        let side =
-            |side: &Side| -> Buckets { side.known().map(|(tier, histogram)| (tier, buckets(histogram))).collect() };
+        let counted = |buckets: &Buckets| (0..=u8::MAX).zip(*buckets).filter(|(_, count)| *count > 0).collect();
+        let side = |side: &Side| -> Written { side.known().map(|(tier, buckets)| (tier, counted(buckets))).collect() };
         (self.zeros, side(&self.negative), side(&self.positive)).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Tiers {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Tiers, D::Error> {
-        let (zeros, negative, positive) = <(u64, Buckets, Buckets)>::deserialize(deserializer)?;
+        let (zeros, negative, positive) = <(u64, Written, Written)>::deserialize(deserializer)?;
         let mut unlimited = Budget { limit: usize::MAX, used: 0 };
-        let mut side = |buckets: Buckets| {
+        let mut side = |written: Written| {
             let mut side = Side::default();
-            // An exponent has 11 bits: what is beyond was not written by us.
-            for (tier, buckets) in buckets.into_iter().filter(|(tier, _)| (-128..=127).contains(tier)) {
-                let histogram = side.tier(tier, &mut unlimited);
-                let Some(histogram) = histogram else { continue };
-                buckets.iter().for_each(|(value, count)| histogram.saturating_record_n(*value, *count));
+            // What is beyond was not written by us.
+            for (tier, buckets) in written.into_iter().filter(|(tier, _)| *tier < TIERS) {
+                let Some(own) = side.tier(tier, &mut unlimited) else { continue };
+                for (bucket, count) in buckets {
+                    let own = &mut own[usize::from(bucket)];
+                    *own = own.saturating_add(count);
+                }
             }
             side
         };
         Ok(Tiers { zeros, negative: side(negative), positive: side(positive) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hdrhistogram::Histogram;
+
+    use super::*;
+
+    fn tiers_of(values: impl IntoIterator<Item = f64>) -> Tiers {
+        let mut budget = Budget { limit: usize::MAX, used: 0 };
+        let mut tiers = Tiers::default();
+        assert!(values.into_iter().all(|value| tiers.record(value, &mut budget)));
+        assert_eq!(budget.used, tiers.bytes());
+        tiers
+    }
+
+    #[test]
+    fn whole_numbers_are_shown_as_a_histogram_of_two_digits_shows_them() {
+        let values: Vec<u64> = (0..20_000u64).map(|i| i * i * 7 % 90_001 + 128).collect();
+        let mut oracle = Histogram::<u32>::new_with_bounds(1, 1 << 20, 2).unwrap();
+        values.iter().for_each(|value| oracle.record(*value).unwrap());
+        let tiers = tiers_of(values.iter().map(|value| *value as f64));
+        let mut rank = 0;
+        for bucket in oracle.iter_recorded() {
+            let least = oracle.lowest_equivalent(bucket.value_iterated_to()) as f64;
+            for rank in [rank + 1, rank + u64::from(bucket.count_at_value())] {
+                assert_eq!(tiers.at_rank(rank), Some(least), "rank {rank}");
+            }
+            rank += u64::from(bucket.count_at_value());
+        }
+        assert_eq!(tiers.at_rank(rank + 1), None);
+    }
+
+    #[test]
+    fn edges_of_tiers_and_buckets_are_values_of_their_own() {
+        for exponent in [-960, -300, -2, -1, 0, 1, 2, 300, 1023] {
+            let edge = 2f64.powi(exponent);
+            for value in [edge, edge * (1.0 + 1.0 / 128.0), edge * (2.0 - 1.0 / 128.0)] {
+                assert_eq!(tiers_of([value]).at_rank(1), Some(value));
+                assert_eq!(tiers_of([-value]).at_rank(1), Some(-value));
+                let below = tiers_of([value.next_down()]).at_rank(1).unwrap();
+                assert!(below < value && value - below < value * 0.008, "{below} for just below {value}");
+            }
+        }
+        for zero in [0.0, -0.0, f64::MIN_POSITIVE, -f64::MIN_POSITIVE / 2.0, 1e-300] {
+            assert_eq!(tiers_of([zero]).at_rank(1), Some(0.0));
+        }
+        assert!(tiers_of([f64::MAX]).at_rank(1).unwrap() > f64::MAX * 0.992);
+    }
+
+    #[test]
+    fn what_was_added_can_be_taken_away_again_and_nothing_else() {
+        let mut budget = Budget { limit: usize::MAX, used: 0 };
+        let (left, right) = (tiers_of((0..500).map(f64::from)), tiers_of((0..300).map(|i| f64::from(i) * -1e3)));
+        let mut both = left.clone();
+        assert!(both.merge(&right, &mut budget));
+        assert_eq!(both.at_rank(300 - 1 + 1), Some(0.0), "299 are below 0");
+        assert!(both.subtract(&right));
+        for rank in 1..=501 {
+            assert_eq!(both.at_rank(rank), left.at_rank(rank));
+        }
+        assert!(!both.subtract(&right), "they are not in it any more");
+    }
+
+    #[test]
+    fn latencies_of_one_to_a_thousand_take_a_few_kibibytes() {
+        let tiers = tiers_of((1..1000).map(f64::from));
+        assert!(tiers.bytes() < 7 << 10, "{} bytes", tiers.bytes());
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let tiers = tiers_of((-400..400).map(|i| f64::from(i) * 1.5f64.powi(i / 4)));
+        let read: Tiers = postcard::from_bytes(&postcard::to_stdvec(&tiers).unwrap()).unwrap();
+        assert_eq!(read.bytes(), tiers.bytes());
+        for rank in 1..=801 {
+            assert_eq!(read.at_rank(rank), tiers.at_rank(rank));
+        }
     }
 }

@@ -87,7 +87,7 @@ impl Wanted {
     }
 
     /// Whether somebody reads the attribute of this name.
-    #[inline]
+    #[inline(always)]
     pub fn attribute(&self, name: &[u8]) -> bool {
         self.all
             || match &self.attributes {

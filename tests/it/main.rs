@@ -7,6 +7,7 @@ mod edn_oracles;
 mod edn_read;
 mod edn_render;
 mod engine_edits;
+mod engine_gates;
 mod engine_jumps;
 mod engine_limits;
 mod engine_verdict;
