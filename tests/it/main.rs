@@ -21,3 +21,4 @@ mod source_input;
 mod source_json;
 mod source_log;
 mod source_riemann;
+mod store;
