@@ -17,7 +17,7 @@ use simulation::{open, payload};
 
 #[test]
 fn nothing_is_lost_over_crashes_and_faults_from_any_seed() {
-    let seeds = std::env::var("HIGHWATER_SEEDS").map_or(3000, |seeds| seeds.parse().expect("a number"));
+    let seeds = std::env::var("HIGHWATER_SEEDS").map_or(5000, |seeds| seeds.parse().expect("a number"));
     let returned: usize = (0..seeds).map(simulation::run).sum();
     assert!(returned as u64 > 10 * seeds, "{returned} records came back: the simulation does too little");
 }

@@ -1,5 +1,6 @@
 //! Numbered records over crashes and faults, from a seed: what comes back, and what must.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use highwater::store::{Base, Journal, SegmentNumber, Store, open_on};
@@ -19,6 +20,8 @@ struct Rotated {
     first: SegmentNumber,
     before: Vec<u64>,
     since: Vec<u64>,
+    /// A sync failed since.
+    has_failed: bool,
 }
 
 struct Run {
@@ -35,11 +38,15 @@ struct Run {
     rotated: Option<Rotated>,
     /// A record that is in the journal or is not.
     uncertain: Option<u64>,
+    /// All that were not appended.
+    failed: BTreeSet<u64>,
     /// Something was counted that is in no segment: only a snapshot makes the journal whole.
     is_behind: bool,
     has_lost_power: bool,
     /// A sync failed and no snapshot followed: the system may have forgotten what the next process still reads.
     has_failed_sync: bool,
+    /// A snapshot failed in this process; it may be that a sync did that it needs.
+    has_failed_snapshot: bool,
     /// In this process.
     has_failed_here: bool,
     next: u64,
@@ -64,10 +71,12 @@ pub fn run(seed: u64) -> usize {
         candidates,
         rotated: None,
         uncertain: None,
+        failed: BTreeSet::new(),
         is_behind: false,
         has_lost_power: false,
         has_failed_sync: false,
         has_failed_here: false,
+        has_failed_snapshot: false,
         next: 1,
     };
     let mut returned = 0;
@@ -114,6 +123,7 @@ impl Run {
                 self.rotated.iter_mut().for_each(|rotated| rotated.since.push(number));
             }
             Err(_) => {
+                self.failed.insert(number);
                 if self.disk.is_dead() || self.journal.given_up().is_some() && self.uncertain.is_none() {
                     self.uncertain = Some(number);
                 }
@@ -127,8 +137,12 @@ impl Run {
     }
 
     fn sync(&mut self) {
-        if self.store.sync().is_err() {
+        if let Err(error) = self.store.sync() {
+            if error.to_string().starts_with("an earlier sync failed") {
+                return;
+            }
             (self.has_failed_sync, self.has_failed_here) = (true, true);
+            self.rotated.iter_mut().for_each(|rotated| rotated.has_failed = true);
             return;
         }
         assert!(!self.has_failed_here, "seed {}: a sync went well after one that failed", self.seed);
@@ -139,7 +153,7 @@ impl Run {
 
     fn rotate(&mut self) {
         if let Ok(first) = self.journal.rotate() {
-            self.rotated = Some(Rotated { first, before: self.counted.clone(), since: vec![] });
+            self.rotated = Some(Rotated { first, before: self.counted.clone(), since: vec![], has_failed: false });
         }
     }
 
@@ -147,7 +161,7 @@ impl Run {
         if self.is_behind {
             self.rotate();
         }
-        let Some(Rotated { first, before, since }) = self.rotated.take() else { return };
+        let Some(Rotated { first, before, since, has_failed }) = self.rotated.take() else { return };
         let bytes: Vec<u8> = before.iter().flat_map(|number| number.to_le_bytes()).collect();
         let result = self.store.write_snapshot(first, &[&bytes[..bytes.len() / 2], &bytes[bytes.len() / 2..]]);
         let candidate = Candidate { synced: before.len(), records: [before, since].concat() };
@@ -155,11 +169,15 @@ impl Run {
             Ok(()) => {
                 let is_whole = candidate.records.len() == self.counted.len();
                 self.candidates = vec![candidate];
-                (self.has_failed_sync, self.has_failed_here) = (false, false);
+                self.has_failed_sync &= has_failed;
+                self.has_failed_here &= has_failed;
+                self.has_failed_snapshot = false;
                 self.is_behind &= !is_whole;
-                self.uncertain = None;
             }
-            Err(_) => self.candidates.push(candidate),
+            Err(_) => {
+                self.candidates.push(candidate);
+                self.has_failed_snapshot = true;
+            }
         }
     }
 
@@ -172,6 +190,7 @@ impl Run {
             let steps = self.random.permille(300).then(|| 1 + self.random.up_to(10) as u64);
             self.disk.trouble(if self.random.permille(300) { self.faults } else { 0 }, steps);
             let (base, records, journal, store, notes) = open(&self.disk);
+            self.has_failed_sync |= std::mem::take(&mut self.has_failed_snapshot);
             if crash == Crash::Kill {
                 let is_expected = self.candidates.iter().any(|candidate| self.is_after_kill(candidate, &records));
                 assert!(
@@ -218,7 +237,12 @@ impl Run {
     }
 
     fn is_after_power_loss(&self, candidate: &Candidate, records: &[u64]) -> bool {
-        candidate.synced <= records.len() && candidate.records.starts_with(records)
+        let is_beginning =
+            |records: &[u64]| candidate.synced <= records.len() && candidate.records.starts_with(records);
+        // One that failed and could not be cut off is last again, if the segment after it is lost.
+        let (last, before) = records.split_last().map_or((None, records), |(last, before)| (Some(last), before));
+        is_beginning(records)
+            || last.is_some_and(|last| self.failed.contains(last)) && is_beginning(before)
             || self.is_after_kill(candidate, records)
     }
 }
