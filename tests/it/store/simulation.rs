@@ -36,8 +36,8 @@ struct Run {
     /// The last snapshot that was said to be written, then those that may be there.
     candidates: Vec<Candidate>,
     rotated: Option<Rotated>,
-    /// A record that is in the journal or is not.
-    uncertain: Option<u64>,
+    /// Records since the last that was appended, of which one may be in the journal.
+    uncertain: Vec<u64>,
     /// All that were not appended.
     failed: BTreeSet<u64>,
     /// Something was counted that is in no segment: only a snapshot makes the journal whole.
@@ -70,7 +70,7 @@ pub fn run(seed: u64) -> usize {
         counted: vec![],
         candidates,
         rotated: None,
-        uncertain: None,
+        uncertain: vec![],
         failed: BTreeSet::new(),
         is_behind: false,
         has_lost_power: false,
@@ -117,15 +117,15 @@ impl Run {
         let cut = self.random.up_to(payload.len());
         match self.journal.append(&[&payload[..cut], &[], &payload[cut..]]) {
             Ok(_) => {
-                self.uncertain = None;
+                self.uncertain.clear();
                 self.counted.push(number);
                 self.candidates.iter_mut().for_each(|candidate| candidate.records.push(number));
                 self.rotated.iter_mut().for_each(|rotated| rotated.since.push(number));
             }
             Err(_) => {
                 self.failed.insert(number);
-                if self.disk.is_dead() || self.journal.given_up().is_some() && self.uncertain.is_none() {
-                    self.uncertain = Some(number);
+                if self.disk.is_dead() || self.journal.given_up().is_some() {
+                    self.uncertain.push(number);
                 }
                 // Either it is refused, or it is counted without the journal.
                 if !self.disk.is_dead() && self.random.permille(300) {
@@ -213,14 +213,14 @@ impl Run {
                 self.candidates = vec![Candidate { synced: records.len(), records: records.clone() }];
             }
             assert!(base != Base::Lost, "seed {seed}: {notes:?}");
-            if records.last() == self.uncertain.as_ref() {
+            if let Some(last) = records.last().filter(|last| self.uncertain.contains(last)) {
                 for candidate in &mut self.candidates {
-                    if candidate.records.last() != self.uncertain.as_ref() {
-                        candidate.records.extend(self.uncertain);
+                    if candidate.records.last() != Some(last) {
+                        candidate.records.push(*last);
                     }
                 }
             }
-            self.uncertain = None;
+            self.uncertain.clear();
             if self.disk.is_dead() {
                 continue;
             }
@@ -233,7 +233,7 @@ impl Run {
 
     fn is_after_kill(&self, candidate: &Candidate, records: &[u64]) -> bool {
         let more = records.strip_prefix(&*candidate.records);
-        more.is_some_and(|more| more.is_empty() || more.len() == 1 && more.first() == self.uncertain.as_ref())
+        more.is_some_and(|more| more.is_empty() || more.len() == 1 && self.uncertain.contains(&more[0]))
     }
 
     fn is_after_power_loss(&self, candidate: &Candidate, records: &[u64]) -> bool {
