@@ -63,7 +63,8 @@ impl Store {
     ///
     /// Appending goes on meanwhile. A call that comes while another waits shares the next sync with all such calls. After
     /// an error, what was appended since the last good sync may be lost even if the disk says nothing more about it: every
-    /// further call fails, until a snapshot in a segment that began after the error has been written.
+    /// further call fails, until a snapshot in a segment that began after the error has been written. The next process
+    /// does not know of it, and does well to begin with a snapshot.
     pub fn sync(&self) -> io::Result<Position> {
         let wanted = Position(self.0.appended.load(Ordering::Acquire));
         let _one = self.0.syncing.lock().unwrap_or_else(PoisonError::into_inner);

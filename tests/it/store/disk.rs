@@ -307,6 +307,8 @@ impl File for Opened {
             Step::Done if !is_short => bytes.len(),
             Step::Done => bytes.len().min(1 + world.random.up_to(bytes.len())),
             _ if was_dead => 0,
+            // An error may be told of what was written after all.
+            _ if world.random.permille(300) => bytes.len(),
             _ => world.random.up_to(bytes.len()),
         };
         world.files[self.id].now.extend_from_slice(&bytes[..written]);

@@ -161,6 +161,23 @@ fn a_disk_that_refuses_again_and_again_is_durable_again_when_it_takes() {
     assert_eq!(open(&disk).1, [1, 2, 3]);
 }
 
+#[test]
+fn a_failed_sync_is_made_good_by_one_snapshot_in_a_segment_begun_after_it() {
+    let disk = Simulated::new(7);
+    let (_, _, mut journal, store, _) = open(&disk);
+    journal.append(&[&payload(1)]).expect("no fault");
+    disk.trouble(1000, None);
+    store.sync().expect_err("a failing disk");
+    disk.trouble(0, None);
+    store.sync().expect_err("what failed once is not trusted");
+    let first = journal.rotate().expect("it works again");
+    store.write_snapshot(first, &[&1u64.to_le_bytes()]).expect("it works again");
+    let end = journal.append(&[&payload(2)]).expect("it works again");
+    assert_eq!(store.sync().expect("all that counts is new"), end);
+    disk.crash(disk::Crash::PowerLoss);
+    assert_eq!(open(&disk).1, [1, 2]);
+}
+
 /// A folder of the machine, removed in the end.
 struct Real(PathBuf);
 
