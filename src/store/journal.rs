@@ -60,7 +60,8 @@ impl Journal {
 
     /// Appends one record made of these parts, with one write and no copy. Returns the position after it.
     ///
-    /// On an error nothing of it remains. An error of the kind `InvalidInput` says that it has more than [`MAX_RECORD`]
+    /// On an error nothing of it remains; only where the disk wrote it whole, called that an error and then refused to cut
+    /// it off, may it be the last record that is read again. An error of the kind `InvalidInput` says that it has more than [`MAX_RECORD`]
     /// bytes.
     pub fn append(&mut self, parts: &[&[u8]]) -> io::Result<Position> {
         let open = match &mut self.segment {

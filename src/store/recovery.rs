@@ -304,17 +304,14 @@ impl Folder {
         (None, lost)
     }
 
-    /// Removes what a snapshot made superfluous before a crash, and sets aside what does not follow on it.
+    /// Sets aside what does not follow on the root.
+    ///
+    /// What its snapshot made superfluous stays until the next snapshot: that this one is on the disk for certain, only
+    /// the process knew that wrote it.
     fn clear(&mut self, survey: &Survey, root: Root, chain: &[SegmentHeader]) {
         let is_snapshot = !self.state.snapshots.is_empty();
-        // The name of the snapshot must be on the disk before what it replaces goes.
-        let may_remove = is_snapshot && self.disk.sync().is_ok();
-        for number in survey.snapshots.range(..root.number()) {
-            if may_remove {
-                self.remove(&snapshot_name(*number));
-            } else if is_snapshot {
-                self.state.leftover.insert(snapshot_name(*number));
-            }
+        if is_snapshot {
+            self.state.leftover.extend(survey.snapshots.range(..root.number()).copied().map(snapshot_name));
         }
         for (number, (header, length)) in &survey.segments {
             let name = segment_name(*number);
@@ -322,11 +319,7 @@ impl Folder {
                 continue;
             }
             if is_snapshot && *number < root.number() {
-                if may_remove {
-                    self.remove(&name);
-                } else {
-                    self.state.leftover.insert(name);
-                }
+                self.state.leftover.insert(name);
             } else if *length < SEGMENT_HEADER as u64 || header.is_some() && *length == SEGMENT_HEADER as u64 {
                 self.remove(&name);
             } else if header.is_none() {

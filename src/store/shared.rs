@@ -41,8 +41,10 @@ pub(super) struct State {
     pub names: u64,
     pub names_synced: u64,
     pub synced: Position,
-    /// Segments up to this one may have lost what a sync once failed to write, though a later one goes well.
+    /// Files up to this number may have lost what a sync once failed to write, though a later one goes well.
     pub suspect: u64,
+    /// The last snapshot that this process wrote.
+    pub written: u64,
 }
 
 #[derive(Clone)]
@@ -61,7 +63,8 @@ impl Store {
     ///
     /// Appending goes on meanwhile. A call that comes while another waits shares the next sync with all such calls. After
     /// an error, what was appended since the last good sync may be lost even if the disk says nothing more about it: every
-    /// further call fails, until a snapshot in a segment that began after the error has been written.
+    /// further call fails, until a snapshot in a segment that began after the error has been written. The next process
+    /// does not know of it, and does well to begin with a snapshot.
     pub fn sync(&self) -> io::Result<Position> {
         let wanted = Position(self.0.appended.load(Ordering::Acquire));
         let _one = self.0.syncing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,8 +167,11 @@ impl Shared {
     pub fn take_spare(&self) -> io::Result<(u64, Arc<dyn File>)> {
         let number = {
             let mut state = self.state();
-            if let Some(spare) = state.spare.take() {
-                return Ok(spare);
+            match state.spare.take() {
+                Some(spare) if state.suspect < spare.0 => return Ok(spare),
+                // Its name may never come to the disk.
+                Some((number, _)) => _ = state.leftover.insert(segment_name(number)),
+                None => {}
             }
             state.take_number()
         };
@@ -217,6 +223,7 @@ impl Shared {
     fn remove_before(&self, number: u64) {
         let (snapshots, segments, kept, leftover) = {
             let mut state = self.state();
+            state.written = number;
             let newer = state.snapshots.split_off(&number);
             let snapshots = std::mem::replace(&mut state.snapshots, newer);
             let mut segments = Vec::new();
@@ -245,18 +252,16 @@ impl State {
         self.next - 1
     }
 
+    /// Trusts no file that was made so far.
     fn suspect_all(&mut self) {
-        self.suspect = self.live.back().map_or(self.suspect, |live| live.number);
+        self.suspect = self.next - 1;
     }
 
     fn check_suspect(&self) -> io::Result<()> {
-        match self.live.front() {
-            Some(first) if first.number <= self.suspect => Err(io::Error::other(format!(
-                "an earlier sync of {} failed: what it holds may be lost until a snapshot follows it",
-                segment_name(self.suspect)
-            ))),
-            _ => Ok(()),
+        if self.suspect == 0 || self.suspect < self.written {
+            return Ok(());
         }
+        Err(io::Error::other("an earlier sync failed: what was appended may be lost until a snapshot follows it"))
     }
 }
 

@@ -23,3 +23,4 @@ mod source_input;
 mod source_json;
 mod source_log;
 mod source_riemann;
+mod store;
