@@ -2,6 +2,7 @@
 
 mod bound;
 mod expression;
+mod keeping;
 mod number;
 mod pattern;
 mod server;
@@ -10,6 +11,7 @@ mod time;
 
 pub use bound::{Bound, Comparator};
 pub use expression::{Expression, Field, Operation};
+pub use keeping::{Durability, Keeping, Place};
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
 pub use server::{EventTime, Exposed, Listener, Secret, Server, TlsListener};
@@ -31,6 +33,7 @@ pub struct Plan {
     pub instance: String,
     pub limits: Limits,
     pub server: Server,
+    pub state: Keeping,
 }
 
 impl Plan {
