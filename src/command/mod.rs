@@ -5,6 +5,7 @@ pub mod check;
 pub mod replay;
 pub mod run;
 pub mod send;
+pub mod state_folder;
 mod summary;
 mod terminal;
 

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use clap::{Args, ValueEnum};
 
-use super::terminal;
 use super::{FAILED, FINE};
+use super::{state_folder, terminal};
 use crate::config::{self, Unset};
 use crate::edn;
 use crate::plan::{Listener, Place, Plan};
@@ -89,7 +89,7 @@ pub fn run(args: RunArgs) -> u8 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let lanes = args.lanes.map_or(cores.min(LANES), |lanes| usize::try_from(lanes).unwrap_or(1));
     let again = Arc::clone(&args);
-    let state = match state_folder(&args, &plan) {
+    let state = match folder(&args, &plan) {
         Ok(state) => state,
         Err(message) => return refuse(&line(&message)),
     };
@@ -110,7 +110,7 @@ pub fn run(args: RunArgs) -> u8 {
 }
 
 /// Where state is kept: as the command line says, or the file, or where it usually is.
-fn state_folder(args: &RunArgs, plan: &Plan) -> Result<Option<PathBuf>, String> {
+fn folder(args: &RunArgs, plan: &Plan) -> Result<Option<PathBuf>, String> {
     if args.no_state {
         return Ok(None);
     }
@@ -120,13 +120,8 @@ fn state_folder(args: &RunArgs, plan: &Plan) -> Result<Option<PathBuf>, String> 
     match &plan.state.place {
         Place::Nowhere => Ok(None),
         Place::Folder(folder) => Ok(Some(folder.clone())),
-        Place::Usual => usual_folder(&|name| std::env::var_os(name)).map(Some),
+        Place::Usual => state_folder::usual(|name| std::env::var_os(name)).map(Some),
     }
-}
-
-fn usual_folder(variable: &dyn Fn(&str) -> Option<std::ffi::OsString>) -> Result<PathBuf, String> {
-    let home = variable("HOME").ok_or("no HOME: give --state DIR, or --no-state")?;
-    Ok(PathBuf::from(home).join(".local/state/highwater"))
 }
 
 /// The plan with what the command line says, and lints; or all that is wrong. Lines of text either way.

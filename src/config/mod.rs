@@ -18,6 +18,7 @@ mod paths;
 mod pattern;
 mod root;
 mod server;
+mod state;
 mod suggest;
 mod threshold;
 mod time;

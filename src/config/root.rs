@@ -2,12 +2,15 @@
 
 use super::context::Context;
 use super::values;
-use super::{catalogue, paths, server, time};
+use super::{catalogue, paths, server, state, time};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Limits, Plan, Threshold};
 
 /// What the daemon listens on. Its parts may stand in several files.
 const SERVER: &str = "server";
+
+/// What is kept over restarts. Its parts may stand in several files, too.
+const STATE: &str = "state";
 
 /// Keys that hold thresholds. They are read last: what is set for all of them may stand in another file.
 const THRESHOLDS: [(&str, ReadThresholds); 2] =
@@ -18,9 +21,9 @@ const SETTINGS: [(&str, ReadSetting); 4] =
     [("grace", grace), ("instance", instance), ("limits", limits), ("max-skew", max_skew)];
 
 /// Keys that this version does not know what to do with.
-const LATER: [&str; 7] = ["notifiers", "objectives", "pipelines", "routes", "sources", "state", "streams"];
+const LATER: [&str; 6] = ["notifiers", "objectives", "pipelines", "routes", "sources", "streams"];
 
-const OTHER_WORDS: [(&str, &str); 15] = [
+const OTHER_WORDS: [(&str, &str); 22] = [
     ("allowed-lateness", "grace"),
     ("histogram", "histograms"),
     ("lateness", "grace"),
@@ -36,6 +39,13 @@ const OTHER_WORDS: [(&str, &str); 15] = [
     ("percentile", "percentiles"),
     ("quantiles", "percentiles"),
     ("skew", "max-skew"),
+    ("data-dir", "state"),
+    ("dir", "state"),
+    ("durability", "state"),
+    ("journal", "state"),
+    ("persistence", "state"),
+    ("state-dir", "state"),
+    ("storage", "state"),
 ];
 
 /// Where other systems keep what stands under `:percentiles` and `:histograms` here.
@@ -64,6 +74,7 @@ type PlaceOfLimit = fn(&mut Limits) -> &mut usize;
 struct Forms<'f> {
     thresholds: Vec<(ReadThresholds, &'f Form)>,
     server: Vec<&'f Form>,
+    state: Vec<&'f Form>,
 }
 
 /// What is set once for the whole installation, and where.
@@ -88,6 +99,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
     let grace = settings.grace.unwrap_or(Plan::GRACE);
     let server = server::read(&forms.server, context);
     let usual = server.grace(grace);
+    let state = state::read(&forms.state, context);
     let mut thresholds = Vec::new();
     for (read, form) in &forms.thresholds {
         read(form, usual, context, &mut thresholds);
@@ -111,7 +123,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
         instance: settings.instance.unwrap_or_else(|| "default".to_string()),
         limits: settings.limits,
         server,
-        state: crate::plan::Keeping::default(),
+        state,
     }
 }
 
@@ -153,6 +165,8 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
         forms.thresholds.push((*read, value));
     } else if name == SERVER {
         forms.server.push(value);
+    } else if name == STATE {
+        forms.state.push(value);
     } else if let Some((known, read)) = SETTINGS.iter().find(|(known, _)| *known == name) {
         // `:limits` are told apart by their own keys.
         if *known == "limits" || once(known, key.span, settings, context) {
@@ -166,7 +180,7 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
             return context.report(catalogue::unknown_key(key, "the configuration", None).help(help));
         }
         let known = SETTINGS.iter().map(|(name, _)| *name).chain(THRESHOLDS.iter().map(|(name, _)| *name));
-        let meant = context.nearest(name, known.chain([SERVER]).chain(LATER), &OTHER_WORDS);
+        let meant = context.nearest(name, known.chain([SERVER, STATE]).chain(LATER), &OTHER_WORDS);
         context.report(catalogue::unknown_key(key, "the configuration", meant));
     }
 }

@@ -47,7 +47,9 @@ pub fn open(folder: &Path, plan: &Arc<Plan>) -> Result<(Evaluator, (Arc<Keeper>,
     let events = past.events;
     let (keeper, thread) = Keeper::start(started, plan.state.clone(), Outbox::default()).map_err(no_thread)?;
     let moment = Moment::of(now, machine());
-    let (evaluator, outbox, edits, down) = past.go_on(plan, moment, &mut |record| drop(keeper.append(&record)));
+    let (evaluator, outbox, edits, down) = past.go_on(plan, moment, &mut |record| {
+        keeper.append(&record);
+    });
     let untold = outbox.waiting.len();
     keeper.go_on(outbox);
     tracing::info!(events, untold, ?down, "state goes on from {}", folder.display());

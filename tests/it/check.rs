@@ -221,6 +221,9 @@ fn piece() -> impl Strategy<Value = String> {
         ":grace",
         ":limits",
         ":server",
+        ":state",
+        ":durability :sync",
+        ":dir nil",
         ":tcp ",
         "\"0.0.0.0:1\"",
         ":hosts [",
@@ -237,6 +240,7 @@ fn piece() -> impl Strategy<Value = String> {
 const ALL: &str = r#"{:grace 5 :max-skew #duration "1m" :instance "test" :limits {:groups 100}
  :server {:tcp {:address "127.0.0.1:0" :time :arrival :grace 30} :udp ["127.0.0.1:1" "[::1]:1"] :http "none"
           :tls {:key "k" :cert "c" :ca-cert "ca"} :token #env ["T" "0123456789abcdef"] :hosts ["a"] :idle 60 :open false}
+ :state {:dir "/srv/hw" :durability :os :sync-every 1 :journal-bytes 1048576}
  :percentiles {"query-service response" {0.99 {:<= 100 :interval 600 :every 60 :for 2 :by [:host] :grace 9}}
                #re "^api" {0.5 [{:< 5.5 :interval 60 :where (and (= :method "GET") (not (nil? host)))}
                                 {:> 1 :<= 9 :interval 120 :metric :size :rank :riemann :labels {:team "a"}}]}}

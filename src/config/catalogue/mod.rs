@@ -8,6 +8,7 @@ mod expressions;
 mod lints;
 mod patterns;
 mod server;
+mod state;
 mod structure;
 mod values;
 
@@ -16,6 +17,7 @@ pub(super) use expressions::*;
 pub(super) use lints::*;
 pub(super) use patterns::*;
 pub(super) use server::*;
+pub(super) use state::*;
 pub(super) use structure::*;
 pub(super) use values::*;
 

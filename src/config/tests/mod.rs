@@ -5,6 +5,7 @@ mod expressions;
 mod options;
 mod patterns;
 mod server;
+mod state;
 
 use super::environment::Nothing;
 use super::{Loaded, Unset, check, from_text};
@@ -141,6 +142,7 @@ fn a_code_is_used_once() {
         include_str!("../catalogue/lints.rs"),
         include_str!("../catalogue/patterns.rs"),
         include_str!("../catalogue/server.rs"),
+        include_str!("../catalogue/state.rs"),
         include_str!("../catalogue/structure.rs"),
         include_str!("../catalogue/values.rs"),
     ]
