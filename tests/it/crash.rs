@@ -11,15 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-use highwater::source::riemann::wire::{Attribute, Event, Msg};
 use highwater::plan::Timestamp;
+use highwater::source::riemann::wire::{Attribute, Event, Msg};
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
 use super::daemon::{Daemon, Home, PATIENCE};
 use super::run_command::{framed, now_micros};
 
-const CRASHES: u64 = 24;
+const CRASHES: u64 = 40;
 /// Connections that send at the same time.
 const SENDERS: u64 = 4;
 /// Groups of what is counted.
@@ -325,14 +325,20 @@ impl Told {
         for host in 0..BEATS {
             let mut told: BTreeMap<i64, &str> = BTreeMap::new();
             let name = format!("web-{host}");
-            for line in self.lines.iter().filter(|line| line["threshold"] == "beats" && line["group"]["host"] == *name) {
+            for line in self.lines.iter().filter(|line| line["threshold"] == "beats" && line["group"]["host"] == *name)
+            {
                 let end = Timestamp::from_rfc3339(line["time"].as_str().expect("a text").as_bytes()).expect("a time");
                 let before = told.insert(end.micros() / SECOND, line["status"].as_str().expect("a text"));
                 assert_eq!(before, None, "two at once: {line}");
             }
             let mut status = "ok";
-            let windows: BTreeSet<i64> =
-                sent.decided.iter().chain(&sent.perhaps).filter(|(of, _)| *of == host).map(|(_, second)| *second).collect();
+            let windows: BTreeSet<i64> = sent
+                .decided
+                .iter()
+                .chain(&sent.perhaps)
+                .filter(|(of, _)| *of == host)
+                .map(|(_, second)| *second)
+                .collect();
             for second in windows {
                 let verdict = if metric(host, second) > 100 { "violation" } else { "ok" };
                 let found = told.remove(&(second + 1));
@@ -359,7 +365,8 @@ fn counted(daemon: &Daemon) -> Counted {
             match threshold["threshold"].as_str() {
                 Some("hosts") => {
                     let host = shown["group"]["host"].as_str().and_then(|host| host.strip_prefix("web-"));
-                    counted.hosts[host.and_then(|host| host.parse::<usize>().ok()).expect("one of ours")] = number("matched");
+                    counted.hosts[host.and_then(|host| host.parse::<usize>().ok()).expect("one of ours")] =
+                        number("matched");
                 }
                 Some("even") if !open.is_null() => counted.even = number("matched"),
                 _ => {}
@@ -422,9 +429,12 @@ fn what_was_acknowledged_is_counted_once_and_each_transition_told_however_often_
             })
             .collect();
         moment.wait(&daemon, &mut random);
-        snapshots += u64::from(fs::read_dir(home.0.join("state")).expect("it is there").flatten().any(|entry| {
-            entry.file_name().to_string_lossy().ends_with(".new")
-        }));
+        snapshots += u64::from(
+            fs::read_dir(home.0.join("state"))
+                .expect("it is there")
+                .flatten()
+                .any(|entry| entry.file_name().to_string_lossy().ends_with(".new")),
+        );
         daemon.crash();
         senders.into_iter().for_each(|sender| sent.add(sender.join().expect("it sends until it cannot")));
         told.take(&daemon);

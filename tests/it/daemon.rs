@@ -146,9 +146,7 @@ impl Daemon {
 
     /// The next line of stdout, as JSON; None if there is none within that time.
     pub fn line(&self, within: Duration) -> Option<serde_json::Value> {
-        self.text(within).map(|line| {
-            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line}"))
-        })
+        self.text(within).map(|line| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line}")))
     }
 
     /// The next line of stdout as it came.
@@ -192,7 +190,11 @@ impl Daemon {
     ///
     /// Lines that were not taken yet are gone.
     pub fn restart(mut self, crash: bool, args: &[&str]) -> Daemon {
-        if crash { self.crash() } else { assert_eq!(self.stop().0, Some(0), "{}", self.log()) }
+        if crash {
+            self.crash()
+        } else {
+            assert_eq!(self.stop().0, Some(0), "{}", self.log())
+        }
         Daemon::start_in(&Arc::clone(&self.home), args)
     }
 

@@ -6,6 +6,7 @@ mod limits;
 mod recording;
 mod reload;
 mod riemann;
+mod state;
 mod stopping;
 
 use std::io::{Read, Write};
