@@ -18,11 +18,14 @@ pub fn fresh(plan: &Arc<Plan>, now: Clocks) -> Evaluator {
     Evaluator::new(&Compiled::new(Arc::clone(plan)), Watching::From(now.wall.micros()))
 }
 
+/// A keeper, and the thread that syncs for it.
+pub type Keeping = (Arc<Keeper>, JoinHandle<()>);
+
 /// Opens the folder and goes on where the last process was. What there is to say goes to the log.
 ///
 /// # Errors
 /// One line: the folder cannot be used.
-pub fn open(folder: &Path, plan: &Arc<Plan>) -> Result<(Evaluator, (Arc<Keeper>, JoinHandle<()>)), String> {
+pub fn open(folder: &Path, plan: &Arc<Plan>) -> Result<(Evaluator, Keeping), String> {
     let opened = store::open(folder).map_err(|error| {
         let remedy = match error {
             StoreError::Version { .. } => "",
