@@ -8,6 +8,7 @@ mod reload;
 mod riemann;
 mod state;
 mod stopping;
+mod upgrade;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -35,7 +35,7 @@ fn counts(daemon: &Daemon) -> (Vec<(String, u64)>, u64) {
     let state = state(daemon);
     let shown = state["shown"].as_array().unwrap().iter();
     let count = |shown: &Json| (shown["group"]["host"].as_str().unwrap().to_string(), shown["open"]["count"].as_u64());
-    let shown = shown.map(|shown| count(shown)).map(|(host, count)| (host, count.unwrap())).collect();
+    let shown = shown.map(count).map(|(host, count)| (host, count.unwrap())).collect();
     (shown, state["counted"].as_u64().unwrap())
 }
 
