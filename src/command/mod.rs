@@ -2,6 +2,7 @@
 
 mod as_live;
 pub mod check;
+mod log;
 pub mod replay;
 pub mod run;
 pub mod send;

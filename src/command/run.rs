@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use clap::{Args, ValueEnum};
 
 use super::{FAILED, FINE};
-use super::{state_folder, terminal};
+use super::{log, state_folder, terminal};
 use crate::config::{self, Unset};
 use crate::edn;
 use crate::plan::{Listener, Place, Plan};
@@ -66,6 +66,12 @@ enum Log {
 
 /// Runs the daemon until it is stopped; returns the exit code.
 pub fn run(args: RunArgs) -> u8 {
+    let code = serve(args);
+    log::flush();
+    code
+}
+
+fn serve(args: RunArgs) -> u8 {
     let args = Arc::new(args);
     start_log(&args);
     let refuse = |said: &str| {
@@ -94,7 +100,7 @@ pub fn run(args: RunArgs) -> u8 {
         Err(message) => return refuse(&line(&message)),
     };
     let load = Arc::new(move || load(&again, false));
-    let settings = Settings { lanes, record: args.record.clone(), state, load };
+    let settings = Settings { lanes, record: args.record.clone(), state, load, last_words: log::flush };
     match server::run(plan, &settings) {
         Ok(counters) => {
             report(&counters);
@@ -162,11 +168,17 @@ fn override_address(listeners: &mut Vec<Listener>, address: Option<SocketAddr>) 
 }
 
 fn start_log(args: &RunArgs) {
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(args.log_level).with_target(false);
+    // Without a thread for it there is no log; the start will fail for the same reason, and say so.
+    let _ = log::start();
+    let logging = tracing_subscriber::fmt()
+        .with_writer(log::Stderr)
+        .log_internal_errors(false)
+        .with_max_level(args.log_level)
+        .with_target(false);
     // One process starts its log once; a second attempt would change nothing.
     let _ = match args.log {
-        Log::Human => log.with_ansi(io::stderr().is_terminal()).try_init(),
-        Log::Json => log.json().flatten_event(true).with_ansi(false).try_init(),
+        Log::Human => logging.with_ansi(io::stderr().is_terminal()).try_init(),
+        Log::Json => logging.json().flatten_event(true).with_ansi(false).try_init(),
     };
 }
 

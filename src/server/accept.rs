@@ -14,6 +14,8 @@ use super::desk::{self, Accepted, Place, Speaks};
 use crate::plan::EventTime;
 use crate::source::riemann;
 
+/// Connections that wait to be accepted.
+pub const BACKLOG: i32 = 1024;
 /// How long nothing is accepted after the system had no room.
 const NO_ROOM: Duration = Duration::from_millis(100);
 
@@ -60,12 +62,14 @@ pub async fn accept(door: std::rc::Rc<Door>, reception: std::rc::Rc<Reception>) 
 /// Lets what waits be accepted, whenever it is asked.
 pub async fn answer(mut requests: mpsc::UnboundedReceiver<Request>, reception: std::rc::Rc<Reception>) {
     while let Some(Request::Drain(reply)) = requests.recv().await {
+        // More than the backlog did not wait when it was asked.
+        let first = reception.accepted();
         loop {
             let accepted = reception.accepted();
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
-            if reception.accepted() == accepted {
+            if reception.accepted() == accepted || accepted - first > BACKLOG as u64 {
                 break;
             }
         }

@@ -65,22 +65,22 @@ impl Clocks {
         Clocks { wall: wall(), boot: boot.tv_sec.saturating_mul(1_000_000).saturating_add(boot.tv_nsec / 1_000) }
     }
 
-    /// What time did since `before`: when a tick was done, so that what the tick itself took is watched.
+    /// What time did since `before`, when a tick began; `watched` is until when something is known to have run, by the
+    /// boot clock: the end of that tick, or the last time that a socket gave something.
     ///
-    /// `heard` says whether the sockets held something. `max_skew`, in microseconds, is how far the wall clock may be
-    /// set and it is taken for the ordinary keeping of time.
-    pub fn since(self, before: Clocks, heard: bool, max_skew: i64) -> Passed {
-        let elapsed = (self.boot - before.boot).max(0);
-        let absent = elapsed > FAR_APART && !heard;
-        let expected = before.wall.plus(elapsed);
-        let watched_to = if absent { before.wall } else { expected };
+    /// `max_skew`, in microseconds, is how far the wall clock may be set and it is taken for the ordinary keeping of time.
+    pub fn since(self, before: Clocks, watched: i64, max_skew: i64) -> Passed {
+        let watched = watched.clamp(before.boot, self.boot.max(before.boot));
+        let absent = self.boot - watched > FAR_APART;
+        let expected = before.wall.plus((self.boot - before.boot).max(0));
+        let watched_to = if absent { before.wall.plus(watched - before.boot) } else { expected };
         let step = self.wall.micros() - expected.micros();
         if step > max_skew {
             Passed::Unwatched { from: watched_to, to: self.wall, why: Why::SetForward }
         } else if step < -max_skew {
             Passed::SetBack { from: expected, to: self.wall }
         } else if absent {
-            Passed::Unwatched { from: before.wall, to: self.wall, why: Why::Suspended }
+            Passed::Unwatched { from: watched_to, to: self.wall, why: Why::Suspended }
         } else {
             Passed::Steadily
         }
@@ -103,19 +103,21 @@ mod tests {
         let time = |seconds: i64| Timestamp::clamped(NOON + seconds * S);
         let unwatched = |from, to, why| Passed::Unwatched { from: time(from), to: time(to), why };
         let back = |from, to| Passed::SetBack { from: time(from), to: time(to) };
-        for (what, now, heard, expected) in [
-            ("a second went by", at(1, 1), false, Passed::Steadily),
-            ("slewed by less than the skew", at(31, 1), false, Passed::Steadily),
-            ("set back by less than the skew", at(-29, 1), false, Passed::Steadily),
-            ("an hour forward", at(3601, 1), true, unwatched(1, 3601, Why::SetForward)),
-            ("an hour back", at(-3599, 1), true, back(1, -3599)),
-            ("suspended for an hour", at(3600, 3600), false, unwatched(0, 3600, Why::Suspended)),
-            ("stopped, and events waited", at(3600, 3600), true, Passed::Steadily),
-            ("a slow tick", at(4, 4), false, Passed::Steadily),
-            ("suspended and set forward", at(7200, 3600), false, unwatched(0, 7200, Why::SetForward)),
-            ("suspended and set back", at(-3600, 3600), false, back(3600, -3600)),
+        for (what, now, watched, expected) in [
+            ("a second went by", at(1, 1), 0, Passed::Steadily),
+            ("slewed by less than the skew", at(31, 1), 0, Passed::Steadily),
+            ("set back by less than the skew", at(-29, 1), 0, Passed::Steadily),
+            ("an hour forward", at(3601, 1), 0, unwatched(1, 3601, Why::SetForward)),
+            ("an hour forward during a long tick", at(3608, 8), 7, unwatched(8, 3608, Why::SetForward)),
+            ("an hour back", at(-3599, 1), 0, back(1, -3599)),
+            ("suspended for an hour", at(3600, 3600), 1, unwatched(1, 3600, Why::Suspended)),
+            ("stopped, and events waited", at(3600, 3600), 3599, Passed::Steadily),
+            ("a slow tick", at(4, 4), 0, Passed::Steadily),
+            ("a tick that took long", at(30, 30), 29, Passed::Steadily),
+            ("suspended and set forward", at(7200, 3600), 1, unwatched(1, 7200, Why::SetForward)),
+            ("suspended and set back", at(-3600, 3600), 1, back(3600, -3600)),
         ] {
-            assert_eq!(now.since(at(0, 0), heard, 60 * S), expected, "{what}");
+            assert_eq!(now.since(at(0, 0), watched * S, 60 * S), expected, "{what}");
         }
     }
 }

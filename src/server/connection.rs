@@ -25,6 +25,10 @@ const REST: Duration = Duration::from_secs(60);
 const UNREAD: Duration = Duration::from_secs(30);
 /// After so many bytes the other connections have their turn.
 const TURN: usize = 1 << 20;
+/// Answers of so many bytes are written before more is applied.
+const ANSWERS: usize = 64 << 10;
+/// A connection keeps so much room for answers while it waits.
+const ROOM: usize = 4 << 10;
 
 /// What one read came to.
 enum Read {
@@ -42,13 +46,15 @@ struct Part<'a> {
     bytes: Vec<u8>,
     /// How long the message is in all.
     needed: usize,
+    /// Whether there may be whole messages in it: their answers had to wait.
+    whole: bool,
     /// Answers wait until the journal is on the disk up to there.
     unsynced: Option<Position>,
 }
 
 /// Serves a connection until it ends.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(local: &Local, mut stream: S, source: Source, time: EventTime) {
-    let mut part = Part { local, bytes: Vec::new(), needed: 0, unsynced: None };
+    let mut part = Part { local, bytes: Vec::new(), needed: 0, whole: false, unsynced: None };
     let mut answers = Vec::new();
     let mut hearing = Hearing::default();
     let mut turn = 0;
@@ -66,7 +72,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(local: &Local, mut stream:
         };
         if let Read::Applied(bytes) = read {
             local.hear(bytes, &mut hearing);
-            turn += bytes;
+            turn += if bytes == 0 { ANSWERS } else { bytes };
         }
         if let Some((keeper, position)) = local.applying.keeper.as_ref().zip(part.unsynced.take()) {
             keeper.synced(position).await;
@@ -77,7 +83,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(local: &Local, mut stream:
                 Ok(Err(_)) => return,
                 Err(_) => return turn_away("answers not read"),
             }
-            if answers.capacity() > TURN {
+            if answers.capacity() > ROOM {
                 answers = Vec::new();
             }
         }
@@ -118,6 +124,11 @@ fn poll_read<S: AsyncRead + Unpin>(
     source: Source,
     time: EventTime,
 ) -> Poll<io::Result<Read>> {
+    if std::mem::take(&mut part.whole) {
+        let bytes = part.take();
+        let applied = frames(local, &bytes, part, answers, source, time);
+        return Poll::Ready(Ok(applied.map_or_else(Read::Refused, |()| Read::Applied(0))));
+    }
     let mut buffer = local.buffer.borrow_mut();
     // A short part goes before what comes, so that all frames are read in one piece. A long one grows on its own.
     let before = if part.bytes.len() <= buffer.len() / 2 { part.bytes.len() } else { 0 };
@@ -159,6 +170,10 @@ fn frames(
     let mut session = None;
     let mut rest = bytes;
     let ended = loop {
+        if answers.len() >= ANSWERS {
+            part.whole = true;
+            break Ok(());
+        }
         match riemann::frame(rest, local.applying.limits.frame_bytes) {
             Framed::Whole { message, used } => {
                 let session = session.get_or_insert_with(|| local.applying.session(source, time));
@@ -210,6 +225,12 @@ fn other_protocol(bytes: &[u8]) -> Option<&'static str> {
 impl Part<'_> {
     fn extend(&mut self, bytes: &[u8], answers: &mut Vec<u8>) -> Result<(), &'static str> {
         let before = self.bytes.capacity();
+        // Twice as much each time, but no more than the message needs.
+        let wanted = self.bytes.len() + bytes.len();
+        if wanted > before {
+            let room = wanted.max((2 * before).min(self.needed));
+            self.bytes.reserve_exact(room - self.bytes.len());
+        }
         self.bytes.extend_from_slice(bytes);
         let grown = (self.bytes.capacity() - before) as u64;
         let receiving = &self.local.applying.counters.receiving;

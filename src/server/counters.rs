@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use super::lock;
 
@@ -54,6 +54,8 @@ pub struct Counters {
     pub jumps: AtomicU64,
     /// In microseconds.
     pub unwatched: AtomicU64,
+    /// When a socket last gave something, in microseconds of the boot clock.
+    pub heard: AtomicI64,
     /// When the judge was last seen, in microseconds of the boot clock.
     pub alive: AtomicU64,
     pub violations: AtomicU64,

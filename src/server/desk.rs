@@ -12,6 +12,7 @@ use tokio::task::{LocalSet, yield_now};
 use tokio_rustls::TlsAcceptor;
 
 use super::apply::Applying;
+use super::clock::Clocks;
 use super::counters::Source;
 use super::http::Page;
 use super::{connection, http, udp};
@@ -96,6 +97,7 @@ pub struct Hearing {
 impl Local {
     /// Notes that a socket gave something.
     pub fn hear(&self, bytes: usize, hearing: &mut Hearing) {
+        self.applying.counters.heard.fetch_max(Clocks::now().boot, Relaxed);
         if hearing.drain != self.drains.get() {
             *hearing = Hearing { drain: self.drains.get(), bytes: 0 };
         }
@@ -117,13 +119,14 @@ impl Local {
             for _ in 0..3 {
                 yield_now().await;
             }
-            if self.heard.get() != last {
+            // What little comes now was not there when the drain began: a socket that held much gives much again.
+            if self.heard.get() - last >= SURGE {
                 waited = false;
             } else if self.heard.get() - before >= SURGE && !waited {
                 waited = true;
                 tokio::time::sleep(MOMENT).await;
             } else {
-                return Drained { bytes: last - before, cut: false };
+                return Drained { bytes: self.heard.get() - before, cut: false };
             }
             if began.elapsed() > patience {
                 return Drained { bytes: self.heard.get() - before, cut: true };

@@ -18,7 +18,7 @@ use super::notices::Notices;
 use super::output::Lines;
 use super::record::Recorder;
 use super::reload::Reloads;
-use super::{accept, lock};
+use super::{accept, lock, output};
 use crate::engine::{self, Edits, Evaluator, Lane, Transition, Verdict};
 use crate::plan::{Plan, Timestamp};
 use crate::source::recording;
@@ -65,8 +65,10 @@ pub struct Judge {
     pub published: Arc<Mutex<Arc<Published>>>,
     pub notices: Notices,
     pub reloads: Arc<Reloads>,
-    /// The clocks when the last tick was done.
+    /// The clocks when the last tick began.
     pub last: Clocks,
+    /// When the judge was last done with something, by the boot clock.
+    pub done: i64,
     /// When what the lanes count was last taken in, by the boot clock.
     pub caught_up: i64,
 }
@@ -84,7 +86,10 @@ impl Judge {
         loop {
             match requests.recv_timeout(self.pause()) {
                 Ok(Request::State { threshold, groups, reply }) => {
+                    self.tick(false);
                     let _ = reply.send(self.state(threshold.as_deref(), groups));
+                    self.done();
+                    continue;
                 }
                 Ok(Request::Reload { plan, reply }) => {
                     self.tick(false);
@@ -110,16 +115,16 @@ impl Judge {
     /// Does what the clocks say is due; at the `last` tick whatever they say.
     fn tick(&mut self, last: bool) {
         let now = Clocks::now();
-        let far_apart = now.boot - self.last.boot > FAR_APART;
+        let far_apart = now.boot - self.done > FAR_APART;
         let due = self.evaluator.next_deadline() <= now.wall;
-        let stepped = now.since(self.last, true, self.plan.max_skew) != Passed::Steadily;
+        let stepped = now.since(self.last, now.boot, self.plan.max_skew) != Passed::Steadily;
         let closes = due || far_apart || stepped || last;
         if closes {
             let drained = self.drain(if far_apart { LONG_PATIENCE } else { PATIENCE });
             if drained.cut {
                 self.counters.cut_drains.fetch_add(1, Relaxed);
             }
-            self.pass(now, drained.bytes > 0);
+            self.pass(now);
             self.close(now.wall);
         }
         self.counters.ticks.fetch_add(1, Relaxed);
@@ -137,9 +142,14 @@ impl Judge {
         }
         self.snapshot(now, last);
         self.flush();
-        // What the tick itself took was watched: the sockets kept what came.
-        self.last = Clocks::now();
-        self.counters.alive.store(u64::try_from(self.last.boot).unwrap_or(0), Relaxed);
+        self.last = now;
+        self.done();
+    }
+
+    /// What was done until now was done by a process that ran: the sockets kept what came.
+    fn done(&mut self) {
+        self.done = Clocks::now().boot;
+        self.counters.alive.store(u64::try_from(self.done).unwrap_or(0), Relaxed);
     }
 
     /// Lets the acceptor and every lane thread read what their sockets hold.
@@ -155,7 +165,12 @@ impl Judge {
             let _ = desk.send(desk::Request::Drain(patience, reply.clone()));
         }
         drop(reply);
-        for drained in drained {
+        for _ in &self.desks {
+            // A lane that does not even answer is busy with one thing.
+            let Ok(drained) = drained.recv_timeout(patience.saturating_mul(2)) else {
+                sum.cut = true;
+                break;
+            };
             sum.bytes += drained.bytes;
             sum.cut |= drained.cut;
         }
@@ -163,8 +178,10 @@ impl Judge {
     }
 
     /// Tells the evaluator what time did since the last tick.
-    fn pass(&mut self, now: Clocks, heard: bool) {
-        match now.since(self.last, heard, self.plan.max_skew) {
+    fn pass(&mut self, now: Clocks) {
+        // A lane may have read what waited before it was asked to.
+        let heard = self.counters.heard.load(Relaxed);
+        match now.since(self.last, self.done.max(heard), self.plan.max_skew) {
             Passed::Steadily => return,
             Passed::Unwatched { from, to, why } => {
                 self.counters.unwatched.fetch_add((to.micros() - from.micros()).max(0).unsigned_abs(), Relaxed);
@@ -214,7 +231,10 @@ impl Judge {
             None => lines.into_iter().map(|line: String| (0, line.into())).collect(),
         };
         // Without a reader the writer has said so, and the process is about to stop.
-        let _ = self.out.send(lines);
+        let mut lines = lines.into_iter().peekable();
+        while lines.peek().is_some() {
+            let _ = self.out.send(lines.by_ref().take(output::PIECE).collect());
+        }
     }
 
     /// Goes on with another plan. Lanes count by it from here on, under the locks.

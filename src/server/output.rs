@@ -7,8 +7,10 @@ use std::thread::JoinHandle;
 
 use super::keep::Keeper;
 
-/// Ticks whose transitions may wait to be written; then the judge waits too, while events are counted on.
+/// So many pieces may wait to be written; then the judge waits too, while events are counted on.
 const WAITING: usize = 64;
+/// Transitions to a piece.
+pub const PIECE: usize = 256;
 
 /// Transitions, each with its number.
 pub type Lines = Vec<(u64, Arc<str>)>;

@@ -35,8 +35,6 @@ const UDP_BUFFER: usize = 8 << 20;
 const ONE: Duration = Duration::from_millis(300);
 /// The exit code after a second signal, as shells have it for SIGINT.
 const AGAIN: i32 = 130;
-/// Connections that wait to be accepted.
-const BACKLOG: i32 = 1024;
 
 /// What the command line adds to the plan.
 #[derive(Clone)]
@@ -49,6 +47,8 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// Reads the plan again.
     pub load: Arc<Load>,
+    /// Writes out the log, before the process is ended at once.
+    pub last_words: fn(),
 }
 
 /// Why the daemon did not start, or ended otherwise than by a signal.
@@ -142,7 +142,7 @@ fn listen(address: SocketAddr, source: Source) -> Result<std::net::TcpListener, 
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
+        socket.listen(accept::BACKLOG)?;
         Ok(std::net::TcpListener::from(socket))
     };
     attempt().map_err(|error| cannot_listen(source, address, &error))
@@ -177,10 +177,10 @@ fn cannot_listen(source: Source, address: SocketAddr, error: &io::Error) -> Fail
 
 async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Result<Arc<Counters>, Failure> {
     let start = |error: io::Error| Failure::Start(format!("cannot start: {error}"));
-    let mut signals = Signals::new().map_err(start)?;
+    let mut signals = Signals::new(settings.last_words).map_err(start)?;
     let counters = Arc::new(Counters::default());
     counters.alive.store(u64::try_from(opened.started.boot).unwrap_or(0), Relaxed);
-    let most = files::make_room(plan.server.connections.saturating_mul(2)).div_ceil(2);
+    let most = files::make_room(plan.server.connections.saturating_mul(2), settings.lanes) / 2;
     let stopping = Arc::new(AtomicBool::new(false));
     let (requests, inbox) = std_mpsc::channel();
     let evaluator = std::mem::replace(&mut opened.evaluator, Evaluator::nothing());
@@ -221,6 +221,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         notices: Notices::default(),
         reloads: Arc::clone(&reloads),
         last: opened.started,
+        done: opened.started.boot,
         caught_up: opened.started.boot,
     };
     let (ended, end) = oneshot::channel();
@@ -336,11 +337,13 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
+    last_words: fn(),
 }
 
 impl Signals {
-    fn new() -> io::Result<Signals> {
+    fn new(last_words: fn()) -> io::Result<Signals> {
         Ok(Signals {
+            last_words,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
@@ -357,6 +360,7 @@ impl Signals {
                         continue;
                     }
                     tracing::warn!("{name}: ended at once");
+                    (self.last_words)();
                     std::process::exit(AGAIN);
                 }
             }

@@ -13,6 +13,9 @@ use crate::engine::{Compiled, Edit, Evaluator, Watching};
 use crate::plan::{Durability, Plan};
 use crate::store::{self, StoreError};
 
+/// Who keeps the state, and the thread that syncs it.
+pub type Keeping = (Arc<Keeper>, JoinHandle<()>);
+
 /// An evaluator that watches from now on.
 pub fn fresh(plan: &Arc<Plan>, now: Clocks) -> Evaluator {
     Evaluator::new(&Compiled::new(Arc::clone(plan)), Watching::From(now.wall.micros()))
