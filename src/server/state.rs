@@ -21,9 +21,6 @@ pub fn fresh(plan: &Arc<Plan>, now: Clocks) -> Evaluator {
     Evaluator::new(&Compiled::new(Arc::clone(plan)), Watching::From(now.wall.micros()))
 }
 
-/// A keeper, and the thread that syncs for it.
-pub type Keeping = (Arc<Keeper>, JoinHandle<()>);
-
 /// Opens the folder and goes on where the last process was. What there is to say goes to the log.
 ///
 /// # Errors
