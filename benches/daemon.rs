@@ -3,12 +3,14 @@
 //! The daemon is a process of its own; the load comes over one TCP connection from a published seed, pipelined, no frame
 //! twice, and every answer is compared byte for byte. Figures beside goals, never pass or fail. Riemann's are of version
 //! 0.3.13 on two shared cores. Words choose parts: `cargo bench --bench daemon -- p99 ack`, of
-//! `cost p99 single file memory ack start`; `large` (or `--large`) adds what takes longer. HIGHWATER_BIN measures
+//! `cost p99 single file memory ack start kept sync
+//! snapshot`; `large` (or `--large`) adds what takes longer. HIGHWATER_BIN measures
 //! another binary.
 
 mod load;
 mod process;
 mod random;
+mod state;
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -37,6 +39,7 @@ fn main() {
     memory(&folder);
     ack(&folder);
     start(&folder);
+    state::run();
     if is_named("large") {
         many_thresholds(&folder);
         many_groups(&folder);
@@ -272,7 +275,7 @@ fn start(folder: &Folder) {
         return;
     }
     let thresholds = one_each(&services(100), 600);
-    let mut took: Vec<Duration> = (0..RUNS).map(|_| process::start_to_port(folder, &thresholds)).collect();
+    let mut took: Vec<Duration> = (0..RUNS).map(|_| process::start_to_port(folder, &thresholds, None)).collect();
     took.sort_unstable();
     row("start to open port, median of 20", "ms", took[RUNS / 2].as_secs_f64() * 1e3, Some(20.0), Some(7300.0));
     row("    the longest", "ms", took[RUNS - 1].as_secs_f64() * 1e3, None, None);

@@ -22,9 +22,14 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it with these thresholds and waits until it listens.
+    /// Starts it with these thresholds and no state, and waits until it listens.
     pub fn start(folder: &Folder, thresholds: &str) -> Daemon {
-        let mut child = spawn(folder, thresholds, "127.0.0.1:0", Stdio::piped());
+        Daemon::start_keeping(folder, thresholds, None)
+    }
+
+    /// The same with a state folder in the folder, or none.
+    pub fn start_keeping(folder: &Folder, thresholds: &str, state: Option<&str>) -> Daemon {
+        let mut child = spawn(folder, thresholds, state, "127.0.0.1:0", Stdio::piped());
         let printed = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&printed);
         let out = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -53,6 +58,13 @@ impl Daemon {
         Daemon { tcp, printed, child }
     }
 
+    /// Ends it in order, and waits for the end.
+    pub fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+        assert!(self.child.wait().expect("a child of ours").success(), "it ends well");
+    }
+
     /// CPU seconds so far, its own and the system's for it.
     pub fn cpu_seconds(&self) -> f64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
@@ -78,10 +90,10 @@ impl Drop for Daemon {
 }
 
 /// From the start of the process to a connection that it takes.
-pub fn start_to_port(folder: &Folder, thresholds: &str) -> Duration {
+pub fn start_to_port(folder: &Folder, thresholds: &str, state: Option<&str>) -> Duration {
     let free = TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound");
     let begin = Instant::now();
-    let mut child = spawn(folder, thresholds, &free.to_string(), Stdio::null());
+    let mut child = spawn(folder, thresholds, state, &free.to_string(), Stdio::null());
     while TcpStream::connect(free).is_err() {
         assert!(begin.elapsed() < PATIENCE && child.try_wait().expect("a child of ours").is_none(), "it did not start");
         thread::sleep(Duration::from_micros(50));
@@ -92,11 +104,15 @@ pub fn start_to_port(folder: &Folder, thresholds: &str) -> Duration {
     took
 }
 
-fn spawn(folder: &Folder, thresholds: &str, tcp: &str, out: Stdio) -> Child {
+fn spawn(folder: &Folder, thresholds: &str, state: Option<&str>, tcp: &str, out: Stdio) -> Child {
     folder.put("thresholds.edn", thresholds.as_bytes());
     let err = if tcp.ends_with(":0") { Stdio::piped() } else { Stdio::null() };
     let mut command = Command::new(binary());
-    command.args(["run", "-c", "thresholds.edn", "--no-state", "--udp", "none", "--http", "none", "--tcp", tcp]);
+    command.args(["run", "-c", "thresholds.edn", "--udp", "none", "--http", "none", "--tcp", tcp]);
+    match state {
+        Some(state) => command.args(["--state", state]),
+        None => command.arg("--no-state"),
+    };
     command.current_dir(&folder.0).stdin(Stdio::null()).stdout(out).stderr(err);
     command.spawn().expect("the program starts")
 }
@@ -110,12 +126,19 @@ fn binary() -> PathBuf {
 }
 
 /// A folder that is there until it is dropped.
-pub struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new() -> Folder {
         let path = std::env::temp_dir().join(format!("highwater-bench-{}", std::process::id()));
         fs::create_dir_all(&path).expect("the temporary folder can be written");
+        Folder(path)
+    }
+
+    /// One on the disk of the target folder: the temporary folder may be memory.
+    pub fn on_disk() -> Folder {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("highwater-bench-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("the target folder can be written");
         Folder(path)
     }
 

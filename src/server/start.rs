@@ -85,6 +85,13 @@ pub fn run(plan: Plan, settings: &Settings) -> Result<Arc<Counters>, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Start(format!("no runtime: {error}")))?;
+    {
+        // A file that may grow no more is an error like a full disk, and no reason to end: so the signal has a receiver,
+        // which stays when it is dropped.
+        let _entered = runtime.enter();
+        let signal = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+        drop(signal.map_err(|error| Failure::Start(format!("cannot start: {error}")))?);
+    }
     let opened = open(&plan, settings)?;
     let tasks = tokio::task::LocalSet::new();
     tasks.block_on(&runtime, serve(plan, settings, opened))

@@ -1,11 +1,11 @@
 //! `highwater run` as a process of a test's own: ports of its own, lines out, stopped when dropped.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
@@ -21,11 +21,42 @@ pub struct Daemon {
     pub udp: Option<SocketAddr>,
     pub http: Option<SocketAddr>,
     pub tls: Option<SocketAddr>,
-    /// The folder that it runs in, with `thresholds.edn`. It is removed at the end.
+    /// The folder that it runs in, with `thresholds.edn`.
     pub folder: PathBuf,
+    /// Removes the folder with the last daemon that runs there.
+    home: Arc<Home>,
+    /// What it is to listen on.
+    kinds: Vec<&'static str>,
     child: Child,
     out: Receiver<String>,
     err: Arc<Text>,
+}
+
+/// A folder with `thresholds.edn`, removed when it is dropped: it outlives daemons that are started in it again.
+pub struct Home(pub PathBuf);
+
+impl Home {
+    pub fn new(thresholds: &str) -> Arc<Home> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("daemon-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).expect("the target folder takes folders");
+        let home = Home(folder);
+        home.rewrite(thresholds);
+        Arc::new(home)
+    }
+
+    /// Takes other thresholds, whole or not at all: a daemon may read them at any time.
+    pub fn rewrite(&self, thresholds: &str) {
+        fs::write(self.0.join("thresholds.new"), thresholds).expect("the folder takes files");
+        fs::rename(self.0.join("thresholds.new"), self.0.join("thresholds.edn")).expect("it was written just now");
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// What a process has written to stderr so far.
@@ -38,27 +69,48 @@ struct Text {
 type Ended = bool;
 
 impl Daemon {
-    /// Starts `highwater run` and waits until it listens.
+    /// Starts `highwater run` in a folder of its own and waits until it listens.
     ///
     /// Each of `--tcp`, `--udp` and `--http` that `args` leaves out is on a free port of 127.0.0.1. Relative paths are
-    /// of the daemon's folder.
+    /// of the daemon's folder. Without `--state` in `args` nothing is kept.
     pub fn start(thresholds: &str, args: &[&str]) -> Daemon {
-        match Daemon::try_start(thresholds, args) {
+        Daemon::start_in(&Home::new(thresholds), args)
+    }
+
+    /// The same in a folder that may have been used before.
+    pub fn start_in(home: &Arc<Home>, args: &[&str]) -> Daemon {
+        match Daemon::try_start_in(home, args) {
             Ok(daemon) => daemon,
             Err((code, log)) => panic!("the daemon ended with {code:?}:\n{log}"),
         }
     }
 
-    /// The same; the exit code and stderr of a daemon that ended instead.
+    /// The exit code and stderr of a daemon that ended instead.
     pub fn try_start(thresholds: &str, args: &[&str]) -> Result<Daemon, (Option<i32>, String)> {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("daemon-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&folder).expect("the target folder takes folders");
-        fs::write(folder.join("thresholds.edn"), thresholds).expect("the folder takes files");
+        Daemon::try_start_in(&Home::new(thresholds), args)
+    }
 
+    /// The same in a folder that may have been used before.
+    pub fn try_start_in(home: &Arc<Home>, args: &[&str]) -> Result<Daemon, (Option<i32>, String)> {
+        let mut daemon = Daemon::spawn_in(home, args);
+        if !daemon.await_listening() {
+            let log = daemon.log();
+            // A daemon that listens on less than it should is at fault as well, but it is there still.
+            let _ = daemon.child.kill();
+            return Err((daemon.child.wait().expect("a child of ours").code(), log));
+        }
+        Ok(daemon)
+    }
+
+    /// The same, but nothing is waited for: it does not listen yet.
+    pub fn spawn_in(home: &Arc<Home>, args: &[&str]) -> Daemon {
+        let folder = home.0.clone();
+        let thresholds = fs::read_to_string(folder.join("thresholds.edn")).expect("it is there");
         let mut command = Command::new(binary());
-        command.args(["run", "-c", "thresholds.edn", "--no-state"]);
+        command.args(["run", "-c", "thresholds.edn"]);
+        if !args.contains(&"--state") {
+            command.arg("--no-state");
+        }
         let mut kinds = Vec::new();
         for kind in ["tcp", "udp", "http"] {
             let option = format!("--{kind}");
@@ -79,26 +131,27 @@ impl Daemon {
         let out = lines(child.stdout.take().expect("a pipe"));
         let err = text(child.stderr.take().expect("a pipe"));
         let (tcp, udp, http, tls) = (None, None, None, None);
-        let mut daemon = Daemon { tcp, udp, http, tls, folder, child, out, err };
+        Daemon { tcp, udp, http, tls, folder, home: Arc::clone(home), kinds, child, out, err }
+    }
 
-        let listening = daemon.err.wait(PATIENCE, |log| kinds.iter().all(|kind| address(log, kind).is_some()));
-        let log = daemon.log();
-        if !listening {
-            // A daemon that listens on less than it should is at fault as well, but it is there still.
-            let _ = daemon.child.kill();
-            return Err((daemon.child.wait().expect("a child of ours").code(), log));
-        }
+    /// Waits until it listens on all that it should; whether it does.
+    pub fn await_listening(&mut self) -> bool {
+        let kinds = &self.kinds;
+        let listening = self.err.wait(PATIENCE, |log| kinds.iter().all(|kind| address(log, kind).is_some()));
+        let log = self.log();
         let of = |kind| address(&log, kind);
-        (daemon.tcp, daemon.udp, daemon.http, daemon.tls) = (of("tcp"), of("udp"), of("http"), of("tls"));
-        Ok(daemon)
+        (self.tcp, self.udp, self.http, self.tls) = (of("tcp"), of("udp"), of("http"), of("tls"));
+        listening
     }
 
     /// The next line of stdout, as JSON; None if there is none within that time.
     pub fn line(&self, within: Duration) -> Option<serde_json::Value> {
-        match self.out.recv_timeout(within) {
-            Ok(line) => Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line}"))),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.text(within).map(|line| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line}")))
+    }
+
+    /// The next line of stdout as it came.
+    pub fn text(&self, within: Duration) -> Option<String> {
+        self.out.recv_timeout(within).ok()
     }
 
     /// What stderr has said so far.
@@ -125,6 +178,28 @@ impl Daemon {
         let code = self.wait();
         let rest = std::iter::from_fn(|| self.line(PATIENCE)).collect();
         (code, rest)
+    }
+
+    /// Ends it as a crash does: with SIGKILL. Lines of stdout that were written whole can still be taken.
+    pub fn crash(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Ends it and starts another one in its folder: with SIGTERM or, in a crash, with SIGKILL.
+    ///
+    /// Lines that were not taken yet are gone.
+    pub fn restart(mut self, crash: bool, args: &[&str]) -> Daemon {
+        if crash {
+            self.crash()
+        } else {
+            assert_eq!(self.stop().0, Some(0), "{}", self.log())
+        }
+        Daemon::start_in(&Arc::clone(&self.home), args)
+    }
+
+    pub fn home(&self) -> &Arc<Home> {
+        &self.home
     }
 
     /// Waits until it has ended of its own; the exit code.
@@ -172,7 +247,6 @@ impl Drop for Daemon {
         if thread::panicking() {
             eprintln!("the daemon said:\n{}", self.log());
         }
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -198,12 +272,14 @@ fn address(log: &str, kind: &str) -> Option<SocketAddr> {
     rest[..end].parse().ok()
 }
 
-/// The lines of a pipe, read as they come, so that the writer never waits.
+/// The lines of a pipe, read as they come, so that the writer never waits. One that was not written whole is none.
 fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        for line in BufReader::new(pipe).lines().map_while(io::Result::ok) {
-            let _ = sender.send(line);
+        let mut pipe = BufReader::new(pipe);
+        let mut line = String::new();
+        while pipe.read_line(&mut line).is_ok_and(|read| read > 0) && line.pop() == Some('\n') {
+            let _ = sender.send(std::mem::take(&mut line));
         }
     });
     receiver

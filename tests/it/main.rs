@@ -1,5 +1,6 @@
 mod check;
 mod check_files;
+mod crash;
 mod daemon;
 mod edn_forms;
 mod edn_laws;

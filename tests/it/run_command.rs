@@ -6,7 +6,9 @@ mod limits;
 mod recording;
 mod reload;
 mod riemann;
+mod state;
 mod stopping;
+mod upgrade;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -10,7 +10,7 @@ mod recover;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -34,6 +34,8 @@ const WORTH: u64 = 4;
 /// microseconds.
 const FIRST_PAUSE: i64 = 1_000_000;
 const LONGEST_PAUSE: i64 = 30_000_000;
+/// Where there are only snapshots, there is one so often, in microseconds.
+const ONLY_SNAPSHOTS: i64 = 60_000_000;
 
 /// All that is counted is in the journal.
 const KEEPING: u8 = 0;
@@ -59,6 +61,8 @@ pub struct Keeper {
     writing: AtomicBool,
     /// Of the last snapshot, in bytes.
     size: AtomicU64,
+    /// When the last snapshot was begun, by the boot clock.
+    begun: AtomicI64,
     pub snapshots: AtomicU64,
     pub failures: AtomicU64,
     /// When the next attempt may be made after a failure, and how long the pause was.
@@ -133,6 +137,7 @@ impl Keeper {
             wake,
             writing: AtomicBool::new(false),
             size: AtomicU64::new(0),
+            begun: AtomicI64::new(0),
             snapshots: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             again: Mutex::new((0, 0)),
@@ -149,7 +154,9 @@ impl Keeper {
 
     /// Appends a record. The position after it; None if it is not kept, which has been said then.
     pub fn append(&self, record: &Record<'_>) -> Option<Position> {
-        if self.settings.durability == Durability::None || self.mode.load(Ordering::Acquire) == GAP {
+        // What was told is never told again, even where nothing else is kept but snapshots.
+        let is_wanted = self.settings.durability != Durability::None || matches!(record, Record::Told(_));
+        if !is_wanted || self.mode.load(Ordering::Acquire) == GAP {
             return None;
         }
         let (head, body) = record.encode();
@@ -203,10 +210,16 @@ impl Keeper {
         self.append(&Record::Alive(Moment::of(clocks, self.machine)));
     }
 
-    /// Whether it is time for a snapshot: the journal is long, or there is a gap. `now` is the boot clock.
+    /// Whether it is time for a snapshot: the journal is long, or there is a gap, or nothing else is kept. `now` is the
+    /// boot clock.
     pub fn is_due(&self, now: i64) -> bool {
         if self.writing.load(Ordering::Acquire) || now < lock(&self.again).0 {
             return false;
+        }
+        if self.settings.durability == Durability::None
+            && now >= self.begun.load(Ordering::Relaxed).saturating_add(ONLY_SNAPSHOTS)
+        {
+            return true;
         }
         let worth = self.settings.journal_bytes.max(self.size.load(Ordering::Relaxed).saturating_mul(WORTH));
         self.mode.load(Ordering::Acquire) == GAP || lock(&self.journal).bytes() > worth
@@ -222,6 +235,7 @@ impl Keeper {
                 let head = Head { version: VERSION, moment: Moment::of(clocks, self.machine), outbox: outbox.clone() };
                 let head = postcard::to_stdvec(&head).expect("plain values in memory");
                 self.writing.store(true, Ordering::Release);
+                self.begun.store(clocks.boot, Ordering::Relaxed);
                 Some((first, head))
             }
             Err(error) => {

@@ -1,0 +1,181 @@
+//! What it costs to keep state.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::load::{self, Answered, Connection, Frames};
+use super::process::{self, Daemon, Folder};
+use super::{SEED, WARM_UP, codes, frames, hosts, is_chosen, millis, one_each, row, services};
+
+/// Where state is kept, in the folder of the daemon.
+const STATE: &str = "state";
+const NANOS: &str = "ns an event";
+
+pub fn run() {
+    let folder = Folder::on_disk();
+    if is_chosen("kept") {
+        kept(&folder);
+    }
+    if is_chosen("sync") {
+        synced(&folder);
+    }
+    if is_chosen("snapshot") {
+        snapshots(&folder);
+    }
+}
+
+fn begin_anew(folder: &Folder) {
+    let _ = fs::remove_dir_all(folder.0.join(STATE));
+}
+
+/// What `:durability :os` adds to an event, by turns with `--no-state`.
+fn kept(folder: &Folder) {
+    const ROUNDS: usize = 5;
+    let thresholds = one_each(&services(100), 600);
+    for (name, events, waits, goal) in
+        [("pipelined", 4_000_000, false, 40.0), ("one batch of 100 a write, and its ack", 1_000_000, true, 100.0)]
+    {
+        // The least of each: what else the machine does only adds.
+        let (mut cpu, mut wall) = ([f64::INFINITY; 2], [f64::INFINITY; 2]);
+        for _ in 0..ROUNDS {
+            for (i, state) in [None, Some(STATE)].into_iter().enumerate() {
+                begin_anew(folder);
+                let daemon = Daemon::start_keeping(folder, &thresholds, state);
+                let mut connection = Connection::open(daemon.tcp);
+                let mut frames = frames();
+                connection.send(&mut frames, WARM_UP, 100);
+                let (before, start) = (daemon.cpu_seconds(), Instant::now());
+                if waits {
+                    for _ in 0..events / 100 {
+                        connection.write(&mut frames, 100);
+                        connection.settle();
+                    }
+                } else {
+                    connection.send(&mut frames, events, 100);
+                }
+                let each = |seconds: f64| seconds / events as f64 * 1e9;
+                wall[i] = wall[i].min(each(start.elapsed().as_secs_f64()));
+                cpu[i] = cpu[i].min(each(daemon.cpu_seconds() - before));
+            }
+        }
+        row(&format!("`:os` adds, {name}: CPU of the daemon"), NANOS, cpu[1] - cpu[0], Some(goal), None);
+        row("    without state", NANOS, cpu[0], None, None);
+        row("    time until answered, added", NANOS, wall[1] - wall[0], None, None);
+        row("    without state", NANOS, wall[0], None, None);
+    }
+}
+
+/// Acks a second that each wait for the disk, beside bare syncs of as much.
+fn synced(folder: &Folder) {
+    const DURING: Duration = Duration::from_secs(4);
+    let thresholds = format!("{{:state {{:durability :sync}} {}", &one_each(&services(100), 600)[1..]);
+    for connections in [1, 32] {
+        begin_anew(folder);
+        let daemon = Daemon::start_keeping(folder, &thresholds, Some(STATE));
+        let address = daemon.tcp;
+        let senders: Vec<_> = (0..connections)
+            .map(|_| {
+                thread::spawn(move || {
+                    let (mut connection, mut frames, mut count) = (Connection::open(address), frames(), 0);
+                    let end = Instant::now() + DURING;
+                    while Instant::now() < end {
+                        connection.write(&mut frames, 10);
+                        connection.settle();
+                        count += 1;
+                    }
+                    count
+                })
+            })
+            .collect();
+        let acks: u32 = senders.into_iter().map(|sender| sender.join().expect("it is answered")).sum();
+        let name = format!("`:sync` over {connections} connections");
+        row(&name, "acks a second", f64::from(acks) / DURING.as_secs_f64(), None, None);
+    }
+    let path = folder.0.join("bare");
+    let file = fs::File::create(&path).expect("room on the disk");
+    let (start, mut count) = (Instant::now(), 0);
+    while start.elapsed() < DURING {
+        std::io::Write::write_all(&mut &file, &[7; 1000]).expect("room on the disk");
+        file.sync_data().expect("the disk works");
+        count += 1;
+    }
+    row("    write and fdatasync, bare", "a second", f64::from(count) / DURING.as_secs_f64(), None, None);
+    let _ = fs::remove_file(path);
+}
+
+/// Acks while snapshots of 10,000 thresholds and 100,000 groups are taken, and the start with that state.
+fn snapshots(folder: &Folder) {
+    const RATE: u32 = 50_000;
+    const DURING: Duration = Duration::from_secs(40);
+    let services = services(10_000);
+    // No window closes meanwhile: that is another measurement.
+    let thresholds = one_each(&services, 86_400).replace(":interval", ":by [:host] :interval");
+    let thresholds = format!("{{:state {{:journal-bytes 1048576}} {}", &thresholds[1..]);
+    let mut frames = Frames::new(SEED, &services, &hosts(10), &codes()[..1]);
+    println!("10,000 thresholds of 10 groups each, 50 K events/s in batches of 100");
+    for (name, state) in [("--no-state", None), ("`:os`", Some(STATE))] {
+        begin_anew(folder);
+        let daemon = Daemon::start_keeping(folder, &thresholds, state);
+        Connection::open(daemon.tcp).send(&mut frames, 2_000_000, 100);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let watching = watch(folder.0.join(STATE), Arc::clone(&is_over));
+        let answered = load::pace(daemon.tcp, frames.clone(), RATE, 100, DURING);
+        is_over.store(true, Relaxed);
+        let seen = watching.join().expect("the folder can be listed");
+        row(&format!("    ack p99, {name}"), "ms", millis(&answered, 0.99), None, None);
+        row("    p99.9", "ms", millis(&answered, 0.999), None, None);
+        row("    the longest", "ms", millis(&answered, 1.0), None, None);
+        if state.is_none() {
+            continue;
+        }
+        row("    snapshots meanwhile", "written", seen.len() as f64, None, None);
+        // Before its file is there, what is in it is taken and put into bytes.
+        let met =
+            |of: &&Answered| seen.iter().any(|(from, to)| of.due + Duration::from_secs(1) >= *from && of.due <= *to);
+        let met: Vec<Answered> = answered.iter().filter(met).copied().collect();
+        if !met.is_empty() {
+            row("    p99 of those from 1 s before a snapshot's file to its end", "ms", millis(&met, 0.99), None, None);
+            row("    the longest of those", "ms", millis(&met, 1.0), None, None);
+        }
+        row("    the journal and the snapshots in the end", "MiB", mib(folder), None, None);
+        drop(daemon);
+        let took = process::start_to_port(folder, &thresholds, Some(STATE));
+        row("    start to open port after a kill", "ms", took.as_secs_f64() * 1e3, Some(1000.0), None);
+        Daemon::start_keeping(folder, &thresholds, Some(STATE)).stop();
+        row("    the snapshot of an orderly end", "MiB", mib(folder), None, None);
+        let took = process::start_to_port(folder, &thresholds, Some(STATE));
+        row("    start to open port after an orderly end", "ms", took.as_secs_f64() * 1e3, Some(1000.0), None);
+        let took = process::start_to_port(folder, &thresholds, None);
+        row("    start to open port without state", "ms", took.as_secs_f64() * 1e3, None, None);
+    }
+}
+
+fn mib(folder: &Folder) -> f64 {
+    let files = fs::read_dir(folder.0.join(STATE)).expect("it is there").flatten();
+    files.filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>() as f64 / f64::from(1 << 20)
+}
+
+/// When a snapshot was seen being written, from first to last.
+fn watch(folder: PathBuf, is_over: Arc<AtomicBool>) -> thread::JoinHandle<Vec<(Instant, Instant)>> {
+    thread::spawn(move || {
+        let mut seen: Vec<(Instant, Instant)> = Vec::new();
+        let mut was_there = false;
+        while !is_over.load(Relaxed) {
+            let names = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let is_there = names.into_iter().any(|name| name.file_name().to_string_lossy().ends_with(".new"));
+            let now = Instant::now();
+            match seen.last_mut() {
+                Some((_, to)) if was_there && is_there => *to = now,
+                _ if is_there => seen.push((now, now)),
+                _ => {}
+            }
+            was_there = is_there;
+            thread::sleep(Duration::from_millis(2));
+        }
+        seen
+    })
+}
