@@ -290,7 +290,7 @@ impl Judge {
         let begun = {
             let mut guards = lock_all(&self.countings);
             self.evaluator.take_all(&mut unlocked(&mut guards));
-            keeper.begin(now)
+            keeper.begin(now, last)
         };
         self.evaluator.absorb();
         let Some(begun) = begun else { return };

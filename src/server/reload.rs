@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::clock;
 use super::{judge, lock};
 use crate::engine::{Edit, Edits};
-use crate::plan::{Plan, Server};
+use crate::plan::Plan;
 
 /// So many thresholds are named in the answer, for each thing that became of them.
 const NAMED: usize = 20;
@@ -70,7 +70,7 @@ impl Reloads {
 pub async fn answer(
     mut requests: mpsc::UnboundedReceiver<Request>,
     load: Arc<Load>,
-    server: Arc<Server>,
+    started: Arc<Plan>,
     judge: std_mpsc::Sender<judge::Request>,
     reloads: Arc<Reloads>,
 ) {
@@ -85,7 +85,7 @@ pub async fn answer(
         let loaded = loaded.unwrap_or_else(|_| Err("reading the configuration failed\n".to_string()));
         let result = match loaded {
             Err(said) => Err(said),
-            Ok((plan, warnings)) => apply(plan, &warnings, &server, &judge).await,
+            Ok((plan, warnings)) => apply(plan, &warnings, &started, &judge).await,
         };
         reloads.note(&result);
         match &result {
@@ -101,13 +101,17 @@ pub async fn answer(
 async fn apply(
     mut plan: Plan,
     warnings: &str,
-    server: &Server,
+    started: &Plan,
     judge: &std_mpsc::Sender<judge::Request>,
 ) -> Result<String, String> {
     let mut said = warnings.to_string();
-    if plan.server != *server {
+    if plan.server != started.server {
         said.push_str("`:server` has changed: it is read at the start only, restart for it\n");
-        plan.server = server.clone();
+        plan.server = started.server.clone();
+    }
+    if plan.state != started.state {
+        said.push_str("`:state` has changed: it is read at the start only, restart for it\n");
+        plan.state = started.state.clone();
     }
     let (reply, edits) = oneshot::channel();
     if judge.send(judge::Request::Reload { plan: Arc::new(plan), reply }).is_err() {

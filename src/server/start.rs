@@ -239,7 +239,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let answering = tokio::task::spawn_local(accept::answer(accepting, Rc::clone(&reception)));
     let load = Arc::clone(&settings.load);
     let judge = requests.clone();
-    let reload = reload::answer(reload_requests, load, Arc::new(plan.server.clone()), judge, reloads);
+    let reload = reload::answer(reload_requests, load, Arc::clone(&plan), judge, reloads);
     let reloader = tokio::task::spawn_local(reload);
 
     let why = tokio::select! {

@@ -33,8 +33,8 @@ pub fn open(folder: &Path, plan: &Arc<Plan>) -> Result<(Evaluator, Keeping), Str
         };
         format!("{error}{remedy}")
     })?;
-    let Recovered { past, started, notes } =
-        recover(opened).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let Recovered { past, started, notes } = recover(opened)
+        .map_err(|error| format!("{}: {error}; `--state DIR` takes another folder", folder.display()))?;
     for note in notes.iter().chain(&started.notes) {
         tracing::warn!("{note}");
     }
@@ -68,7 +68,7 @@ pub fn open(folder: &Path, plan: &Arc<Plan>) -> Result<(Evaluator, Keeping), Str
 
 /// Writes the first snapshot: everything in the journal follows on one.
 fn begin(keeper: &Keeper, evaluator: &Evaluator, now: Clocks) {
-    if let Some(begun) = keeper.begin(now) {
+    if let Some(begun) = keeper.begin(now, false) {
         keeper.write(&Snapshot::new(begun, evaluator.to_bytes()));
     }
 }

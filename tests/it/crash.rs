@@ -459,4 +459,6 @@ fn what_was_acknowledged_is_counted_once_and_each_transition_told_however_often_
         told.repeats
     );
     assert!(total > 0 && told.lines.len() > 1);
+    // Only what was being written at a kill is told again: if it were more, nothing of what was told would be kept.
+    assert!(told.repeats <= 2 + told.lines.len() as u64 / 20, "{} told again", told.repeats);
 }

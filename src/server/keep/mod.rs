@@ -65,6 +65,8 @@ pub struct Keeper {
     size: AtomicU64,
     /// When the last snapshot was begun, by the boot clock.
     begun: AtomicI64,
+    /// Whether the last snapshot was that of an orderly end.
+    is_ending: AtomicBool,
     pub snapshots: AtomicU64,
     pub failures: AtomicU64,
     /// When the next attempt may be made after a failure, and how long the pause was.
@@ -141,6 +143,7 @@ impl Keeper {
             renew: AtomicBool::new(false),
             size: AtomicU64::new(0),
             begun: AtomicI64::new(0),
+            is_ending: AtomicBool::new(false),
             snapshots: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             again: Mutex::new((0, 0)),
@@ -157,8 +160,11 @@ impl Keeper {
 
     /// Appends a record. The position after it; None if it is not kept, which has been said then.
     pub fn append(&self, record: &Record<'_>) -> Option<Position> {
-        // What was told is never told again, even where nothing else is kept but snapshots.
-        let is_wanted = self.settings.durability != Durability::None || matches!(record, Record::Told(_));
+        // Where only snapshots are kept, what was told is never told again all the same; and what is still acknowledged
+        // behind the last one is counted.
+        let is_wanted = self.settings.durability != Durability::None
+            || matches!(record, Record::Told(_))
+            || self.is_ending.load(Ordering::Acquire);
         if !is_wanted || self.mode.load(Ordering::Acquire) == GAP {
             return None;
         }
@@ -234,7 +240,9 @@ impl Keeper {
     }
 
     /// Begins a snapshot: with all lanes locked and everything taken from them. The rest is [`Keeper::write`].
-    pub fn begin(&self, clocks: super::clock::Clocks) -> Option<(SegmentNumber, Vec<u8>)> {
+    ///
+    /// The `last` one is that of an orderly end.
+    pub fn begin(&self, clocks: super::clock::Clocks, last: bool) -> Option<(SegmentNumber, Vec<u8>)> {
         let outbox = lock(&self.outbox);
         let rotated = lock(&self.journal).rotate();
         match rotated {
@@ -245,6 +253,7 @@ impl Keeper {
                 self.writing.store(true, Ordering::Release);
                 self.renew.store(false, Ordering::Release);
                 self.begun.store(clocks.boot, Ordering::Relaxed);
+                self.is_ending.store(last, Ordering::Release);
                 Some((first, head))
             }
             Err(error) => {

@@ -87,6 +87,9 @@ fn what_is_listened_on_is_read_at_the_start_only() {
     let daemon = Daemon::start(HOURS, &[]);
     rewrite(&daemon, &format!("{{:server {{:idle 60}} {}", &HOURS[1..]));
     let (status, said) = daemon.http("POST", "/reload", &[], b"");
-    assert!(status == 200 && said.contains("restart for it"), "{status} {said}");
+    assert!(status == 200 && said.contains("`:server` has changed"), "{status} {said}");
+    rewrite(&daemon, &format!("{{:state {{:durability :sync}} {}", &HOURS[1..]));
+    let (status, said) = daemon.http("POST", "/reload", &[], b"");
+    assert!(status == 200 && said.contains("`:state` has changed"), "{status} {said}");
     assert_eq!(daemon.http("GET", "/reload", &[], b"").0, 405);
 }
