@@ -12,7 +12,7 @@ use hyper::{Request, StatusCode};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::held::{Held, Kept};
+use super::held::{Held, HeldAs};
 use super::{Answer, answer_bytes, held, text};
 use crate::plan::EventTime;
 use crate::server::apply::{self, Session};
@@ -158,10 +158,10 @@ impl<'a> Lines<'a> {
         Lines {
             local,
             time,
-            part: Held::new(Kept::Part, limits.receive_bytes as u64, counters),
+            part: Held::new(HeldAs::Part, limits.receive_bytes as u64, counters),
             too_long: false,
             number: 0,
-            answers: Held::new(Kept::Answer, held::ALL, counters),
+            answers: Held::new(HeldAs::Answer, held::ALL, counters),
             done: 0,
             unsynced: None,
         }

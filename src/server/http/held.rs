@@ -14,7 +14,7 @@ const LITTLE: usize = 4 << 10;
 
 /// What bytes are kept as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum HeldAs {
     /// A line that has come in part.
     Part,
     /// An answer that has not been sent yet.
@@ -26,14 +26,14 @@ pub struct Held {
     bytes: Vec<u8>,
     /// What is counted of their capacity.
     counted: u64,
-    kept: Kept,
+    kept: HeldAs,
     /// Of all bytes that are kept as these are.
     limit: u64,
     counters: Arc<Counters>,
 }
 
 impl Held {
-    pub fn new(kept: Kept, limit: u64, counters: &Arc<Counters>) -> Held {
+    pub fn new(kept: HeldAs, limit: u64, counters: &Arc<Counters>) -> Held {
         Held { bytes: Vec::new(), counted: 0, kept, limit, counters: Arc::clone(counters) }
     }
 
@@ -103,15 +103,15 @@ impl Held {
 
     fn to_count(&self, capacity: usize) -> u64 {
         match self.kept {
-            Kept::Answer if capacity <= LITTLE => 0,
+            HeldAs::Answer if capacity <= LITTLE => 0,
             _ => capacity as u64,
         }
     }
 
     fn counter(&self) -> &AtomicU64 {
         match self.kept {
-            Kept::Part => &self.counters.receiving,
-            Kept::Answer => &self.counters.answering,
+            HeldAs::Part => &self.counters.receiving,
+            HeldAs::Answer => &self.counters.answering,
         }
     }
 }
@@ -136,7 +136,7 @@ mod tests {
     fn what_is_kept_together_stays_below_the_limit_and_is_given_back() {
         let counters = Arc::new(Counters::default());
         let counted = || counters.answering.load(Relaxed);
-        let answer = || Held::new(Kept::Answer, 100_000, &counters);
+        let answer = || Held::new(HeldAs::Answer, 100_000, &counters);
         let (mut first, mut second, mut little) = (answer(), answer(), answer());
         assert!(first.extend(&[b'x'; 60_000]));
         assert!(!second.extend(&[b'x'; 60_000]) && second.is_empty());

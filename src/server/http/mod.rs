@@ -24,7 +24,7 @@ use super::desk::{Hearing, Local};
 use super::judge;
 use super::reload::{self, Reloads};
 use crate::plan::{EventTime, Server};
-use held::{Held, Kept};
+use held::{Held, HeldAs};
 use metrics::Published;
 use patient::Patient;
 
@@ -190,7 +190,7 @@ fn text(status: StatusCode, body: &str) -> Answer {
 
 /// An answer that may be long: there is a limit to what those take that have not been sent yet.
 fn long(local: &Local, status: StatusCode, kind: &'static str, body: String) -> Answer {
-    let mut held = Held::new(Kept::Answer, held::ALL, &local.applying.counters);
+    let mut held = Held::new(HeldAs::Answer, held::ALL, &local.applying.counters);
     if held.replace(body.into_bytes()) {
         return answer_bytes(status, kind, held);
     }
