@@ -56,7 +56,7 @@ const SUBJECTS: [&str; 10] =
 const LIMITS: [(&str, u64, PlaceOfLimit); 9] = [
     ("attributes", 100_000, |limits| &mut limits.attributes),
     ("event-bytes", 1 << 30, |limits| &mut limits.event_bytes),
-    ("frame-bytes", 1 << 30, |limits| &mut limits.frame_bytes),
+    ("frame-bytes", 60 << 20, |limits| &mut limits.frame_bytes),
     ("groups", 100_000_000, |limits| &mut limits.groups),
     ("line-bytes", 1 << 30, |limits| &mut limits.line_bytes),
     ("group-bytes", 1 << 20, |limits| &mut limits.group_bytes),

@@ -41,10 +41,14 @@ impl Evaluator {
         let subjects = &self.subjects[threshold];
         let mut order: Vec<_> = subjects.groups.iter().collect();
         let rank = |group: &Group| group.standing.status == Verdict::Ok;
-        order.sort_unstable_by(|(a, x), (b, y)| (rank(x), a).cmp(&(rank(y), b)));
+        let before = |(a, x): &(_, &Group), (b, y): &(_, &Group)| (rank(x), a).cmp(&(rank(y), b));
+        if most < order.len() {
+            order.select_nth_unstable_by(most, before);
+            order.truncate(most);
+        }
+        order.sort_unstable_by(before);
         let (groups, violated) = self.groups(threshold);
-        let mut shown: Vec<Shown> =
-            order.iter().take(most).map(|(key, group)| self.show(threshold, key, Some(group))).collect();
+        let mut shown: Vec<Shown> = order.iter().map(|(key, group)| self.show(threshold, key, Some(group))).collect();
         if groups == 0 && most > 0 && self.compiled.plan.thresholds[threshold].has_one_group() {
             shown.push(self.show(threshold, &[], None));
         }
@@ -77,6 +81,11 @@ impl Evaluator {
 }
 
 impl View {
+    /// How many groups are shown.
+    pub fn shown(&self) -> usize {
+        self.shown.len()
+    }
+
     /// One JSON object: `threshold path service kind bounds interval severity description runbook labels shadow`, how many `groups` there are and how many in `violation`, what
     /// became of the events (`counted late left_out`), and `shown`: for each group `group status since last open`.
     pub fn to_json(&self, plan: &Plan) -> Json {

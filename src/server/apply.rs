@@ -168,6 +168,18 @@ impl Session<'_> {
         position.filter(|_| keeper.waits())
     }
 
+    /// The longest line, in bytes.
+    pub fn line_bytes(&self) -> usize {
+        self.counting.limits.line_bytes
+    }
+
+    /// Refuses a line that is too long, without having it; why.
+    pub fn too_long(&mut self) -> Refused {
+        let refused = Refused::TooLong { limit: self.line_bytes() };
+        self.batch.refuse(refused.cause());
+        refused
+    }
+
     /// Applies one event as a line of JSON.
     ///
     /// # Errors

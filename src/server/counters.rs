@@ -62,6 +62,8 @@ pub struct Counters {
     pub recoveries: AtomicU64,
     /// Memory that messages take which have arrived in part, in bytes.
     pub receiving: AtomicU64,
+    /// Memory that HTTP answers take which have not been sent yet, in bytes.
+    pub answering: AtomicU64,
     /// 1 once the recording could not be written any more.
     pub recording_failed: AtomicU64,
 }

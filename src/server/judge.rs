@@ -1,11 +1,12 @@
 //! The judge thread: sleeps until a window ends, lets the sockets be read, and closes what is due.
 
+use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::apply::Counting;
 use super::clock::{Clocks, FAR_APART, Passed};
@@ -35,11 +36,15 @@ const CATCH_UP: i64 = 10_000_000;
 
 /// What the judge is asked.
 pub enum Request {
-    /// `/state`: of one threshold or of all, so many groups each.
+    /// `/state`: of one threshold or of all, so many groups each, and at most so many over all.
     State {
         threshold: Option<String>,
         groups: usize,
-        reply: oneshot::Sender<Option<serde_json::Value>>,
+        most: usize,
+        /// The JSON; None if there is no such threshold.
+        reply: oneshot::Sender<Option<String>>,
+        /// Among those that wait: given back once it was answered.
+        place: OwnedSemaphorePermit,
     },
     /// Go on with another plan; the reply says what became of each threshold.
     Reload {
@@ -85,9 +90,12 @@ impl Judge {
         }
         loop {
             match requests.recv_timeout(self.pause()) {
-                Ok(Request::State { threshold, groups, reply }) => {
+                // Who has gone is not answered.
+                Ok(Request::State { reply, .. }) if reply.is_closed() => {}
+                Ok(Request::State { threshold, groups, most, reply, place }) => {
                     self.tick(false);
-                    let _ = reply.send(self.state(threshold.as_deref(), groups));
+                    let _ = reply.send(self.state(threshold.as_deref(), groups, most));
+                    drop(place);
                     self.done();
                     continue;
                 }
@@ -314,8 +322,8 @@ impl Judge {
         *lock(&self.published) = published;
     }
 
-    /// None if there is no such threshold.
-    fn state(&mut self, threshold: Option<&str>, groups: usize) -> Option<serde_json::Value> {
+    /// None if there is no such threshold. Of each threshold at most so many groups, and at most so many over all.
+    fn state(&mut self, threshold: Option<&str>, groups: usize, most: usize) -> Option<String> {
         let wanted = match threshold {
             None => 0..self.plan.thresholds.len(),
             Some(id) => {
@@ -324,14 +332,28 @@ impl Judge {
             }
         };
         self.catch_up();
-        let thresholds: Vec<_> = wanted.map(|at| self.evaluator.view(at, groups).to_json(&self.plan)).collect();
-        Some(serde_json::json!({
+        let head = serde_json::json!({
             "v": 1,
             "instance": self.plan.instance,
             "time": Clocks::now().wall.to_string(),
             "reload": self.reloads.last(),
-            "thresholds": thresholds,
-        }))
+        });
+        // Text, a threshold after the other: as one tree it would be many times as much.
+        let mut text = head.to_string();
+        text.pop();
+        text.push_str(",\"thresholds\":[");
+        let mut left = most;
+        for at in wanted.clone() {
+            let view = self.evaluator.view(at, groups.min(left));
+            left -= view.shown().min(left);
+            if at > wanted.start {
+                text.push(',');
+            }
+            // Writing to a text does not fail.
+            let _ = write!(text, "{}", view.to_json(&self.plan));
+        }
+        text.push_str("]}\n");
+        Some(text)
     }
 }
 

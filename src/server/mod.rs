@@ -16,6 +16,7 @@ mod http;
 mod keep;
 mod notices;
 mod output;
+pub mod pem;
 mod record;
 pub mod reload;
 mod start;

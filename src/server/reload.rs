@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 
 use serde_json::{Value as Json, json};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::clock;
 use super::{judge, lock};
@@ -21,8 +21,8 @@ pub type Load = dyn Fn() -> Result<(Plan, String), String> + Send + Sync;
 /// Somebody asks for a reload.
 pub struct Request {
     pub why: &'static str,
-    /// What is said about it: applied, or refused.
-    pub reply: Option<oneshot::Sender<Result<String, String>>>,
+    /// What is said about it: applied, or refused; and the asker's place among those that wait.
+    pub reply: Option<(oneshot::Sender<Result<String, String>>, OwnedSemaphorePermit)>,
 }
 
 /// What became of reloads so far.
@@ -75,6 +75,10 @@ pub async fn answer(
     reloads: Arc<Reloads>,
 ) {
     while let Some(Request { why, reply }) = requests.recv().await {
+        // Who asked has gone, and others may have asked as well.
+        if reply.as_ref().is_some_and(|(reply, _)| reply.is_closed()) {
+            continue;
+        }
         let load = Arc::clone(&load);
         // Reading files takes its time; signals are heard meanwhile.
         let loaded = tokio::task::spawn_blocking(move || load()).await;
@@ -88,7 +92,7 @@ pub async fn answer(
             Ok(said) => tracing::info!("{why}: {}", said.trim_end()),
             Err(said) => tracing::error!("{why}: refused, nothing was changed:\n{}", said.trim_end()),
         }
-        if let Some(reply) = reply {
+        if let Some((reply, _)) = reply {
             let _ = reply.send(result);
         }
     }

@@ -18,8 +18,8 @@ use super::apply::{Applying, Counting};
 use super::clock::Clocks;
 use super::counters::{Counters, Source};
 use super::desk::{self, Desk};
-use super::http::Page;
 use super::http::metrics::Published;
+use super::http::{Page, Places};
 use super::judge::{self, Judge};
 use super::keep::Keeper;
 use super::notices::Notices;
@@ -195,6 +195,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         stopping: Arc::clone(&stopping),
         reloads: Arc::clone(&reloads),
         reloading: reloading.clone(),
+        places: Places::default(),
     };
 
     let counting = |lane| Arc::new(Mutex::new(Counting::new(lane, &plan, opened.recorder.is_some())));

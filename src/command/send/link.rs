@@ -8,18 +8,16 @@ use std::time::{Duration, Instant};
 
 use prost::Message as _;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
+use crate::server::pem::PemFile;
 use crate::source::riemann::wire;
 
 /// How long a connection may take to come about, for each address of a name.
 const CONNECT: Duration = Duration::from_secs(5);
 /// The longest answer, in bytes: ours are of one text.
 const ANSWER: usize = 1 << 20;
-/// A file of certificates is at most so long, in bytes.
-const PEM: u64 = 4 << 20;
 
 /// Where messages go.
 pub enum Link {
@@ -245,41 +243,16 @@ fn connect(option: &str, address: &str, timeout: Duration) -> Result<TcpStream, 
 
 impl TlsFiles<'_> {
     fn config(&self) -> Result<ClientConfig, String> {
-        let mut authorities = RootCertStore::empty();
-        for authority in certificates("--ca-cert", self.ca_cert)? {
-            authorities
-                .add(authority)
-                .map_err(|error| fault("--ca-cert", self.ca_cert, &format!("is no authority: {error}")))?;
-        }
-        let cert = certificates("--cert", self.cert)?;
-        let key = PrivateKeyDer::from_pem_slice(&read("--key", self.key)?)
-            .map_err(|error| fault("--key", self.key, &format!("holds no private key in PEM: {error}")))?;
+        let authority = PemFile { option: "--ca-cert", path: self.ca_cert };
+        let cert = PemFile { option: "--cert", path: self.cert };
+        let key = PemFile { option: "--key", path: self.key };
+        let authorities = authority.authorities()?;
+        let (certificates, private) = (cert.certificates()?, key.key()?);
         ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| fault("--cert", self.cert, &error.to_string()))?
+            .map_err(|error| cert.fault(&error))?
             .with_root_certificates(authorities)
-            .with_client_auth_cert(cert, key)
-            .map_err(|error| fault("--cert", self.cert, &format!("does not go with --key: {error}")))
+            .with_client_auth_cert(certificates, private)
+            .map_err(|error| cert.no_pair("--key", &error))
     }
-}
-
-fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let pem = read(option, path)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(fault(option, path, "holds no certificate in PEM (`-----BEGIN CERTIFICATE-----`)")),
-        Err(error) => Err(fault(option, path, &format!("holds no certificate in PEM: {error}"))),
-    }
-}
-
-fn read(option: &str, path: &Path) -> Result<Vec<u8>, String> {
-    let mut text = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| fault(option, path, &error.to_string()))?;
-    file.take(PEM).read_to_end(&mut text).map_err(|error| fault(option, path, &error.to_string()))?;
-    Ok(text)
-}
-
-fn fault(option: &str, path: &Path, what: &str) -> String {
-    format!("{option}: {}: {what}", path.display())
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hyper::StatusCode;
 
-use super::{Answer, with_type};
+use super::{Answer, long};
 use crate::engine::{Evaluator, Intake};
 use crate::plan::Plan;
 use crate::server::clock::Clocks;
@@ -64,7 +64,7 @@ pub fn page(local: &Local) -> Answer {
     let published = Arc::clone(&*lock(&local.page.published));
     let keeper = local.applying.keeper.as_deref();
     let text = render(&published, &local.applying.counters, &local.page.reloads, keeper);
-    with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+    long(local, StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
 }
 
 /// The whole page.
@@ -152,6 +152,8 @@ fn of_process(page: &mut Page, counters: &Counters) {
     page.sample("highwater_recording_failed", &[], counters.recording_failed.load(Relaxed));
     page.family("highwater_receiving_bytes", "gauge", "Memory for messages that have arrived in part.");
     page.sample("highwater_receiving_bytes", &[], counters.receiving.load(Relaxed));
+    page.family("highwater_answering_bytes", "gauge", "Memory for HTTP answers that have not been sent yet.");
+    page.sample("highwater_answering_bytes", &[], counters.answering.load(Relaxed));
 }
 
 fn of_state(page: &mut Page, keeper: &Keeper) {

@@ -2,7 +2,9 @@
 
 mod events;
 mod guard;
+mod held;
 pub mod metrics;
+mod patient;
 mod state;
 
 use std::sync::{Arc, Mutex, mpsc};
@@ -14,17 +16,26 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::desk::{Hearing, Local};
 use super::judge;
 use super::reload::{self, Reloads};
 use crate::plan::{EventTime, Server};
+use held::{Held, Kept};
 use metrics::Published;
+use patient::Patient;
 
 /// How long the head of a request may take to come; between requests too.
 const HEAD: Duration = Duration::from_secs(60);
-/// The longest head of a request, in bytes.
-const HEAD_BYTES: usize = 64 << 10;
+/// The longest head of a request, in bytes; and what is read of a body at a time.
+const HEAD_BYTES: usize = 16 << 10;
+/// How long a peer may leave its answers unread.
+const UNREAD: Duration = Duration::from_secs(30);
+/// How long a peer may take to read the last answer while it still sends.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What all requests are answered from.
 #[derive(Clone)]
@@ -36,6 +47,22 @@ pub struct Page {
     pub stopping: Arc<std::sync::atomic::AtomicBool>,
     pub reloads: Arc<Reloads>,
     pub reloading: tokio::sync::mpsc::UnboundedSender<reload::Request>,
+    pub places: Places,
+}
+
+/// How many may wait at a time. Whoever is above is told so at once; who stops the daemon needs no place.
+#[derive(Clone)]
+pub struct Places {
+    /// For an answer of the judge.
+    pub judge: Arc<Semaphore>,
+    /// For a reload.
+    pub reload: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Places {
+        Places { judge: Arc::new(Semaphore::new(16)), reload: Arc::new(Semaphore::new(4)) }
+    }
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -47,14 +74,27 @@ pub async fn serve(local: &Local, stream: tokio::net::TcpStream, time: EventTime
         let answer = answer(local, request, time, &hearing).await;
         Ok::<_, std::convert::Infallible>(answer)
     });
+    let mut stream = Patient::new(stream, UNREAD);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), served);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "an HTTP connection ended");
+        .serve_connection(TokioIo::new(&mut stream), served);
+    let ended = connection.await;
+    if stream.gave_up {
+        local.applying.counters.turn_away("answers not read");
     }
+    match ended {
+        Ok(()) => drop(timeout(LINGER, read_out(&mut stream)).await),
+        Err(error) => tracing::debug!(%error, "an HTTP connection ended"),
+    }
+}
+
+/// Reads and forgets what still comes: if it were left, the system would reset the connection, and the peer might lose
+/// the answer.
+async fn read_out(stream: &mut (impl AsyncRead + Unpin)) {
+    let mut forgotten = vec![0; HEAD_BYTES];
+    while stream.read(&mut forgotten).await.is_ok_and(|read| read > 0) {}
 }
 
 async fn answer(
@@ -96,8 +136,11 @@ const INDEX: &str = "PUT /events   events, one JSON object a line\n\
 
 /// Reads the thresholds again, and says what became of them.
 async fn reload(local: &Local) -> Answer {
+    let Ok(place) = Arc::clone(&local.page.places.reload).try_acquire_owned() else {
+        return busy(local);
+    };
     let (reply, result) = tokio::sync::oneshot::channel();
-    if local.page.reloading.send(reload::Request { why: "POST /reload", reply: Some(reply) }).is_err() {
+    if local.page.reloading.send(reload::Request { why: "POST /reload", reply: Some((reply, place)) }).is_err() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     match result.await {
@@ -135,8 +178,31 @@ fn not_allowed(methods: &'static str) -> Answer {
     answer
 }
 
+/// Too many wait already.
+fn busy(local: &Local) -> Answer {
+    local.applying.counters.turn_away("too many wait");
+    text(StatusCode::SERVICE_UNAVAILABLE, "too many wait for the same; ask again\n")
+}
+
 fn text(status: StatusCode, body: &str) -> Answer {
     with_type(status, "text/plain; charset=utf-8", body.to_string())
+}
+
+/// An answer that may be long: there is a limit to what those take that have not been sent yet.
+fn long(local: &Local, status: StatusCode, kind: &'static str, body: String) -> Answer {
+    let mut held = Held::new(Kept::Answer, held::ALL, &local.applying.counters);
+    if held.replace(body.into_bytes()) {
+        return answer_bytes(status, kind, held);
+    }
+    local.applying.counters.turn_away(held::UNREAD);
+    let message = format!("answers that were not read take {} bytes; ask again\n", held::ALL);
+    text(StatusCode::SERVICE_UNAVAILABLE, &message)
+}
+
+/// An answer that is counted until it was sent.
+fn answer_bytes(status: StatusCode, kind: &'static str, mut held: Held) -> Answer {
+    held.shrink();
+    with_type(status, kind, Bytes::from_owner(held))
 }
 
 fn with_type(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Answer {

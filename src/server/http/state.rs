@@ -1,19 +1,22 @@
 //! `GET /state[?threshold=ID][&groups=N]`: where every threshold stands.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{Answer, text, with_type};
+use super::{Answer, busy, long, text};
 use crate::server::desk::Local;
 use crate::server::judge::Request;
 
 /// So many groups of a threshold are shown unless it is said otherwise: those in violation first.
 const GROUPS: usize = 100;
-/// And so many at most.
-const MOST: usize = 100_000;
+/// And so many at most, over all thresholds.
+const MOST: usize = 10_000;
+/// The longest id of a threshold that is looked for, in bytes.
+const ID: usize = 4 << 10;
 /// How long the judge may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -22,13 +25,17 @@ pub async fn page(local: &Local, query: &str) -> Answer {
         Ok(read) => read,
         Err(message) => return text(StatusCode::BAD_REQUEST, &format!("{message}\n")),
     };
+    let Ok(place) = Arc::clone(&local.page.places.judge).try_acquire_owned() else {
+        return busy(local);
+    };
     let missing = format!("there is no threshold {}\n", threshold.as_deref().unwrap_or_default());
     let (reply, state) = oneshot::channel();
-    if local.page.judge.send(Request::State { threshold, groups, reply }).is_err() {
+    let request = Request::State { threshold, groups, most: MOST, reply, place };
+    if local.page.judge.send(request).is_err() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     match timeout(PATIENCE, state).await {
-        Ok(Ok(Some(state))) => with_type(StatusCode::OK, "application/json", format!("{state}\n")),
+        Ok(Ok(Some(state))) => long(local, StatusCode::OK, "application/json", state),
         Ok(Ok(None)) => text(StatusCode::NOT_FOUND, &missing),
         Ok(Err(_)) => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
         Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "windows are being closed; ask again\n"),
@@ -42,11 +49,18 @@ fn read(query: &str) -> Result<(Option<String>, usize), String> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match name {
-            "threshold" => threshold = Some(decoded(value).ok_or("`threshold` is not percent-encoded UTF-8")?),
+            "threshold" => {
+                let id = decoded(value).ok_or("`threshold` is not percent-encoded UTF-8")?;
+                if id.len() > ID {
+                    return Err(format!("`threshold` is longer than {ID} bytes"));
+                }
+                threshold = Some(id);
+            }
             "groups" => {
                 let n: usize = value.parse().map_err(|_| format!("`groups` is a number of 0 to {MOST}"))?;
                 groups = n.min(MOST);
             }
+            other if other.len() > ID => return Err("there are `threshold` and `groups` here".to_string()),
             other => return Err(format!("there is no `{other}` here; there are `threshold` and `groups`")),
         }
     }

@@ -59,6 +59,8 @@ pub struct Keeper {
     wake: SyncSender<()>,
     /// A snapshot that is being written.
     writing: AtomicBool,
+    /// Whether a snapshot is due in any case.
+    renew: AtomicBool,
     /// Of the last snapshot, in bytes.
     size: AtomicU64,
     /// When the last snapshot was begun, by the boot clock.
@@ -138,6 +140,7 @@ impl Keeper {
             synced: watch::Sender::new(Synced::default()),
             wake,
             writing: AtomicBool::new(false),
+            renew: AtomicBool::new(false),
             size: AtomicU64::new(0),
             begun: AtomicI64::new(0),
             is_ending: AtomicBool::new(false),
@@ -195,9 +198,11 @@ impl Keeper {
         lock(&self.outbox).push(lines)
     }
 
-    /// Takes over what an earlier process has not told.
+    /// Takes over what an earlier process has not told. A snapshot is due: whether all that process wrote has reached
+    /// the disk, nobody knows.
     pub fn go_on(&self, outbox: Outbox) {
         *lock(&self.outbox) = outbox;
+        self.renew.store(true, Ordering::Release);
     }
 
     /// What is not known to have been told.
@@ -227,6 +232,9 @@ impl Keeper {
         {
             return true;
         }
+        if self.renew.load(Ordering::Acquire) {
+            return true;
+        }
         let worth = self.settings.journal_bytes.max(self.size.load(Ordering::Relaxed).saturating_mul(WORTH));
         self.mode.load(Ordering::Acquire) == GAP || lock(&self.journal).bytes() > worth
     }
@@ -243,6 +251,7 @@ impl Keeper {
                 let head = Head { version: VERSION, moment: Moment::of(clocks, self.machine), outbox: outbox.clone() };
                 let head = postcard::to_stdvec(&head).expect("plain values in memory");
                 self.writing.store(true, Ordering::Release);
+                self.renew.store(false, Ordering::Release);
                 self.begun.store(clocks.boot, Ordering::Relaxed);
                 self.is_ending.store(last, Ordering::Release);
                 Some((first, head))
