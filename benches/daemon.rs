@@ -4,7 +4,7 @@
 //! twice, and every answer is compared byte for byte. Figures beside goals, never pass or fail. Riemann's are of version
 //! 0.3.13 on two shared cores. Words choose parts: `cargo bench --bench daemon -- p99 ack`, of
 //! `cost p99 single file memory ack start kept sync
-//! snapshot`; `large` (or `--large`) adds what takes longer. HIGHWATER_BIN measures
+//! snapshot restart`; `large` (or `--large`) adds what takes longer. HIGHWATER_BIN measures
 //! another binary.
 
 mod load;

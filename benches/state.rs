@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::load::{self, Answered, Connection, Frames};
-use super::process::{self, Daemon, Folder};
+use super::process::{Daemon, Folder};
 use super::{SEED, WARM_UP, codes, frames, hosts, is_chosen, millis, one_each, row, services};
 
 /// Where state is kept, in the folder of the daemon.
@@ -25,6 +25,9 @@ pub fn run() {
     }
     if is_chosen("snapshot") {
         snapshots(&folder);
+    }
+    if is_chosen("restart") {
+        restart(&folder);
     }
 }
 
@@ -107,15 +110,12 @@ fn synced(folder: &Folder) {
     let _ = fs::remove_file(path);
 }
 
-/// Acks while snapshots of 10,000 thresholds and 100,000 groups are taken, and the start with that state.
+/// Acks while snapshots of 10,000 thresholds and 100,000 groups are taken.
 fn snapshots(folder: &Folder) {
     const RATE: u32 = 50_000;
     const DURING: Duration = Duration::from_secs(40);
-    let services = services(10_000);
-    // No window closes meanwhile: that is another measurement.
-    let thresholds = one_each(&services, 86_400).replace(":interval", ":by [:host] :interval");
+    let (thresholds, mut frames) = many();
     let thresholds = format!("{{:state {{:journal-bytes 1048576}} {}", &thresholds[1..]);
-    let mut frames = Frames::new(SEED, &services, &hosts(10), &codes()[..1]);
     println!("10,000 thresholds of 10 groups each, 50 K events/s in batches of 100");
     for (name, state) in [("--no-state", None), ("`:os`", Some(STATE))] {
         begin_anew(folder);
@@ -141,21 +141,49 @@ fn snapshots(folder: &Folder) {
             row("    p99 of those from 1 s before a snapshot's file to its end", "ms", millis(&met, 0.99), None, None);
             row("    the longest of those", "ms", millis(&met, 1.0), None, None);
         }
-        row("    the journal and the snapshots in the end", "MiB", mib(folder), None, None);
-        drop(daemon);
-        let took = process::start_to_port(folder, &thresholds, Some(STATE));
-        row("    start to open port after a kill", "ms", took.as_secs_f64() * 1e3, Some(1000.0), None);
-        Daemon::start_keeping(folder, &thresholds, Some(STATE)).stop();
-        row("    the snapshot of an orderly end", "MiB", mib(folder), None, None);
-        let took = process::start_to_port(folder, &thresholds, Some(STATE));
-        row("    start to open port after an orderly end", "ms", took.as_secs_f64() * 1e3, Some(1000.0), None);
-        let took = process::start_to_port(folder, &thresholds, None);
-        row("    start to open port without state", "ms", took.as_secs_f64() * 1e3, None, None);
     }
 }
 
-fn mib(folder: &Folder) -> f64 {
+/// The start with the state of 10,000 thresholds and 100,000 groups, until it takes events.
+fn restart(folder: &Folder) {
+    let (thresholds, mut frames) = many();
+    println!("start with 10,000 thresholds of 10 groups each, until it takes events");
+    let start = |state: Option<&str>, name: &str| {
+        let begin = Instant::now();
+        let daemon = Daemon::start_keeping(folder, &thresholds, state);
+        let took = begin.elapsed();
+        row(&format!("    {name}"), "ms", took.as_secs_f64() * 1e3, Some(1000.0), None);
+        daemon
+    };
+    begin_anew(folder);
+    drop(start(None, "--no-state"));
+    let daemon = start(Some(STATE), "an empty folder");
+    let mut connection = Connection::open(daemon.tcp);
+    connection.send(&mut frames, 2_000_000, 100);
+    // Until the journal is nearly as long as it may be by itself.
+    while mib(folder, "journal") < 60.0 {
+        connection.send(&mut frames, 10_000, 100);
+    }
+    row("    the journal", "MiB", mib(folder, "journal"), None, None);
+    row("    the snapshot", "MiB", mib(folder, "snapshot"), None, None);
+    drop(connection);
+    drop(daemon);
+    start(Some(STATE), "after a kill").stop();
+    row("    the journal", "MiB", mib(folder, "journal"), None, None);
+    row("    the snapshot", "MiB", mib(folder, "snapshot"), None, None);
+    drop(start(Some(STATE), "after an orderly end"));
+}
+
+/// Ten groups of each of 10,000 thresholds, whose windows do not close meanwhile; and what goes to them.
+fn many() -> (String, Frames) {
+    let services = services(10_000);
+    let thresholds = one_each(&services, 86_400).replace(":interval", ":by [:host] :interval");
+    (thresholds, Frames::new(SEED, &services, &hosts(10), &codes()[..1]))
+}
+
+fn mib(folder: &Folder, kind: &str) -> f64 {
     let files = fs::read_dir(folder.0.join(STATE)).expect("it is there").flatten();
+    let files = files.filter(|file| file.file_name().to_string_lossy().starts_with(kind));
     files.filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>() as f64 / f64::from(1 << 20)
 }
 
