@@ -46,8 +46,8 @@ pub struct Evaluator {
     pub(super) subjects: Vec<Subjects>,
     pub(super) budget: Budget,
     pub(super) panes: usize,
-    /// What was taken from the lanes and is not absorbed yet: for a threshold the counts of each lane.
-    taken: Vec<(usize, Vec<Counts>)>,
+    /// What was taken from the lanes and is not absorbed yet, with its threshold; those of one threshold together.
+    taken: Vec<(usize, Counts)>,
     due: Vec<Due>,
 }
 
@@ -163,9 +163,7 @@ impl Evaluator {
     pub fn close(&mut self, out: &mut Vec<Transition>) {
         let appended = out.len();
         let mut waiting = Vec::new();
-        for (threshold, counts) in std::mem::take(&mut self.taken) {
-            self.absorb_counts(threshold, counts, Some(&mut waiting));
-        }
+        self.absorb_taken(Some(&mut waiting));
         for due in std::mem::take(&mut self.due) {
             self.judge(&due, out);
         }
@@ -213,9 +211,7 @@ impl Evaluator {
 
     /// Adds what was taken to the windows of its groups; closes nothing.
     pub fn absorb(&mut self) {
-        for (threshold, counts) in std::mem::take(&mut self.taken) {
-            self.absorb_counts(threshold, counts, None);
-        }
+        self.absorb_taken(None);
     }
 
     /// What could not be counted for a threshold, and what it came to. `threshold` is an index into the plan.
@@ -286,8 +282,8 @@ impl Evaluator {
             }
         }
         for threshold in &self.compiled.members[shape_index] {
-            let counts = lanes.iter_mut().map(|lane| lane.take(*threshold)).collect();
-            self.taken.push((*threshold, counts));
+            let counts = lanes.iter_mut().filter_map(|lane| lane.take(*threshold));
+            self.taken.extend(counts.map(|counts| (*threshold, counts)));
         }
     }
 
@@ -340,6 +336,17 @@ impl Evaluator {
         }
     }
 
+    fn absorb_taken(&mut self, mut waiting: Option<&mut Vec<(usize, Count)>>) {
+        let mut taken = std::mem::take(&mut self.taken).into_iter().peekable();
+        while let Some((threshold, counts)) = taken.next() {
+            let mut of_lanes = vec![counts];
+            while let Some((_, counts)) = taken.next_if(|(other, _)| *other == threshold) {
+                of_lanes.push(counts);
+            }
+            self.absorb_counts(threshold, of_lanes, waiting.as_deref_mut());
+        }
+    }
+
     /// In order of key: whom the limit of groups lets in must not hang on the order of a hash table, nor on the lanes.
     ///
     /// Groups above the limit of which nothing is due yet go to `waiting`, if there is such a thing.
@@ -350,7 +357,10 @@ impl Evaluator {
             self.subjects[threshold].intake.merge(&counts.intake);
             groups.extend(counts.groups);
         }
-        groups.sort_by(|a, b| a.key.cmp(&b.key));
+        // Where there is room for all, their order is nothing.
+        if self.subjects[threshold].groups.len() + groups.len() > self.compiled.plan.limits.groups {
+            groups.sort_by(|a, b| a.key.cmp(&b.key));
+        }
         for count in groups {
             match &mut waiting {
                 Some(waiting) if count.first >= open && self.is_full(threshold, &count.key) => {

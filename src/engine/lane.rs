@@ -199,7 +199,9 @@ impl Lane {
     }
 
     /// Takes what was counted for a threshold: a matter of a few moves, however many groups there are.
-    pub(super) fn take(&mut self, threshold: usize) -> Counts {
+    ///
+    /// None if there is nothing.
+    pub(super) fn take(&mut self, threshold: usize) -> Option<Counts> {
         self.reading.settle(&mut self.counting.counts);
         self.counting.take(threshold)
     }
@@ -223,14 +225,17 @@ impl Lane {
 }
 
 impl Counting {
-    fn take(&mut self, threshold: usize) -> Counts {
+    fn take(&mut self, threshold: usize) -> Option<Counts> {
+        if self.counts[threshold].is_idle() {
+            return None;
+        }
         let mut counts = std::mem::take(&mut self.counts[threshold]);
         counts.intake.filtered += counts.offered - counts.passed;
         // What was known before goes along, to be dropped where no event waits for it.
         self.counts[threshold].known = std::mem::take(&mut counts.by_key);
         self.panes -= counts.panes;
         self.budget.give_back(counts.bytes);
-        counts
+        Some(counts)
     }
 
     /// True if the event was late.
@@ -337,6 +342,11 @@ fn add(pane: &mut Pane, time: i64, counted: Counted, limits: &[f64], budget: &mu
 }
 
 impl Counts {
+    /// Whether nothing has been counted, and no group is remembered.
+    fn is_idle(&self) -> bool {
+        self.groups.is_empty() && self.known.is_empty() && self.offered == 0 && self.intake == Intake::default()
+    }
+
     /// Where the group of this key is or will be; None, and counted, above the limit of groups.
     ///
     /// The evaluator decides who is in. Here newcomers must not keep out those that are.

@@ -1,8 +1,9 @@
 //! The judge thread: sleeps until a window ends, lets the sockets be read, and closes what is due.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -33,6 +34,11 @@ const LONG_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What lanes count is taken in at least so often, in microseconds, that long windows show in the metrics.
 const CATCH_UP: i64 = 10_000_000;
+
+/// With more pieces that nobody has read, no more windows are closed.
+const STUCK: usize = 64;
+/// When the writer is asked again whether it takes more.
+const SOON: Duration = Duration::from_millis(20);
 
 /// What the judge is asked.
 pub enum Request {
@@ -70,6 +76,8 @@ pub struct Judge {
     pub published: Arc<Mutex<Arc<Published>>>,
     pub notices: Notices,
     pub reloads: Arc<Reloads>,
+    /// Transitions that the writer has not taken yet, in pieces.
+    pub backlog: VecDeque<Lines>,
     /// The clocks when the last tick began.
     pub last: Clocks,
     /// When the judge was last done with something, by the boot clock.
@@ -84,9 +92,7 @@ impl Judge {
         self.publish();
         if let Some(keeper) = &self.keeper {
             let untold = keeper.untold();
-            if !untold.is_empty() {
-                let _ = self.out.send(untold);
-            }
+            self.hand_on(untold);
         }
         loop {
             match requests.recv_timeout(self.pause()) {
@@ -116,17 +122,21 @@ impl Judge {
 
     /// How long nothing has to be done.
     fn pause(&self) -> Duration {
+        if !self.backlog.is_empty() {
+            return SOON;
+        }
         let ahead = self.evaluator.next_deadline().micros().saturating_sub(Clocks::now().wall.micros());
         Duration::from_micros(u64::try_from(ahead).unwrap_or(0)).min(HEARTBEAT)
     }
 
     /// Does what the clocks say is due; at the `last` tick whatever they say.
     fn tick(&mut self, last: bool) {
+        self.send(last);
         let now = Clocks::now();
         let far_apart = now.boot - self.done > FAR_APART;
         let due = self.evaluator.next_deadline() <= now.wall;
         let stepped = now.since(self.last, now.boot, self.plan.max_skew) != Passed::Steadily;
-        let closes = due || far_apart || stepped || last;
+        let closes = ((due || far_apart || stepped) && !self.is_stuck()) || last;
         if closes {
             let drained = self.drain(if far_apart { LONG_PATIENCE } else { PATIENCE });
             if drained.cut {
@@ -150,14 +160,21 @@ impl Judge {
         }
         self.snapshot(now, last);
         self.flush();
-        self.last = now;
+        if last {
+            self.send(true);
+        }
+        if !self.is_stuck() {
+            self.last = now;
+        }
         self.done();
     }
 
     /// What was done until now was done by a process that ran: the sockets kept what came.
     fn done(&mut self) {
         self.done = Clocks::now().boot;
-        self.counters.alive.store(u64::try_from(self.done).unwrap_or(0), Relaxed);
+        if !self.is_stuck() {
+            self.counters.alive.store(u64::try_from(self.done).unwrap_or(0), Relaxed);
+        }
     }
 
     /// Lets the acceptor and every lane thread read what their sockets hold.
@@ -238,11 +255,34 @@ impl Judge {
             Some(keeper) => keeper.tell(lines),
             None => lines.into_iter().map(|line: String| (0, line.into())).collect(),
         };
-        // Without a reader the writer has said so, and the process is about to stop.
+        self.hand_on(lines);
+        self.send(false);
+    }
+
+    /// Lines go to the writer in pieces, after those that wait already.
+    fn hand_on(&mut self, lines: Lines) {
         let mut lines = lines.into_iter().peekable();
         while lines.peek().is_some() {
-            let _ = self.out.send(lines.by_ref().take(output::PIECE).collect());
+            self.backlog.push_back(lines.by_ref().take(output::PIECE).collect());
         }
+    }
+
+    /// Gives the writer what it takes, or waits until it has taken all.
+    fn send(&mut self, all: bool) {
+        while let Some(piece) = self.backlog.pop_front() {
+            let sent = if all { self.out.send(piece).map_err(|_| None) } else { try_send(&self.out, piece) };
+            match sent {
+                Ok(()) => {}
+                Err(Some(piece)) => return self.backlog.push_front(piece),
+                // Standard output takes no more; the writer has said so, and the process is about to stop.
+                Err(None) => return self.backlog.clear(),
+            }
+        }
+    }
+
+    /// Whether so much waits to be read that no more windows are closed.
+    fn is_stuck(&self) -> bool {
+        self.backlog.len() > STUCK
     }
 
     /// Goes on with another plan. Lanes count by it from here on, under the locks.
@@ -355,6 +395,14 @@ impl Judge {
         text.push_str("]}\n");
         Some(text)
     }
+}
+
+/// What was not taken, if it may be later.
+fn try_send(out: &SyncSender<Lines>, piece: Lines) -> Result<(), Option<Lines>> {
+    out.try_send(piece).map_err(|error| match error {
+        TrySendError::Full(piece) => Some(piece),
+        TrySendError::Disconnected(_) => None,
+    })
 }
 
 fn lock_all(countings: &[Arc<Mutex<Counting>>]) -> Vec<MutexGuard<'_, Counting>> {

@@ -221,6 +221,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         published,
         notices: Notices::default(),
         reloads: Arc::clone(&reloads),
+        backlog: std::collections::VecDeque::new(),
         last: opened.started,
         done: opened.started.boot,
         caught_up: opened.started.boot,
