@@ -121,6 +121,9 @@ fn folder(args: &RunArgs, plan: &Plan) -> Result<Option<PathBuf>, String> {
         return Ok(None);
     }
     if let Some(folder) = &args.state {
+        if folder.as_os_str() == "none" {
+            return Ok(None);
+        }
         return Ok(Some(folder.clone()));
     }
     match &plan.state.place {

@@ -135,7 +135,12 @@ impl Evaluator {
             // Panes that are there were counted against the old limits.
             let last = self.subjects[found].groups.values().filter_map(Group::last_pane).max();
             let counted = last.map_or(i64::MIN, |pane| shape.start(pane + 1));
-            formers.push(Former { threshold: Arc::new(old.clone()), until: counted.max(at.micros()) });
+            let until = counted.max(at.micros());
+            // Bounds under which no window has begun judge none: edits in a row leave nothing behind.
+            let begins = shape.first_starting_at_or_after(until);
+            if formers.last().is_none_or(|last| shape.first_starting_at_or_after(last.until) < begins) {
+                formers.push(Former { threshold: Arc::new(old.clone()), until });
+            }
         }
         (formers, passed)
     }

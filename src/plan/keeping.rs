@@ -40,7 +40,7 @@ impl Keeping {
     /// A second, in microseconds.
     pub const SYNC_EVERY: i64 = 1_000_000;
     /// 64 MiB.
-    pub const JOURNAL_BYTES: u64 = 64 << 20;
+    pub const JOURNAL_BYTES: u64 = 32 << 20;
 }
 
 impl Default for Keeping {

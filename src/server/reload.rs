@@ -104,7 +104,18 @@ async fn apply(
     started: &Plan,
     judge: &std_mpsc::Sender<judge::Request>,
 ) -> Result<String, String> {
+    if plan.thresholds.is_empty() && !started.thresholds.is_empty() {
+        return Err(format!(
+            "{warnings}there are no thresholds: a file that is just being written? restart to watch nothing\n"
+        ));
+    }
     let mut said = warnings.to_string();
+    let messages = |plan: &Plan| (plan.limits.frame_bytes, plan.limits.receive_bytes);
+    if messages(&plan) != messages(started) {
+        said.push_str(
+            "`:frame-bytes` or `:receive-bytes` has changed: they are read at the start only, restart for it\n",
+        );
+    }
     if plan.server != started.server {
         said.push_str("`:server` has changed: it is read at the start only, restart for it\n");
         plan.server = started.server.clone();

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use super::clock::Clocks;
 use super::keep::record::{Moment, machine};
-use super::keep::{Keeper, Outbox, Recovered, Snapshot, recover};
+use super::keep::{Down, Keeper, Outbox, Recovered, Snapshot, recover};
 use crate::engine::{Compiled, Edit, Evaluator, Watching};
 use crate::plan::{Durability, Plan};
 use crate::store::{self, StoreError};
@@ -55,7 +55,17 @@ pub fn open(folder: &Path, plan: &Arc<Plan>) -> Result<(Evaluator, Keeping), Str
     });
     let untold = outbox.waiting.len();
     keeper.go_on(outbox);
-    tracing::info!(events, untold, ?down, "state goes on from {}", folder.display());
+    match down {
+        Down::Unwatched(from, to) => {
+            tracing::info!(events, untold, "state goes on from {}; unwatched from {from} to {to}", folder.display());
+        }
+        Down::SetBack(to) => tracing::warn!(
+            events,
+            untold,
+            "state goes on from {}; the clock was set back to {to}: what was counted further ahead is dropped",
+            folder.display()
+        ),
+    }
     let changed = edits.0.iter().filter(|(_, edit)| *edit != Edit::Kept).count();
     if changed > 0 {
         tracing::info!("{changed} thresholds are not what they were when it was last written");

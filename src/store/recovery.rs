@@ -96,6 +96,13 @@ impl Records {
         Some(reader.bytes(record))
     }
 
+    /// Sets aside all that was not read: nothing can be made of it.
+    pub fn set_aside(&mut self, why: &str) {
+        for header in std::mem::take(&mut self.chain) {
+            self.folder.set_aside(&segment_name(header.number), why);
+        }
+    }
+
     /// Reads what is left, and begins a new segment behind it.
     ///
     /// If the disk refuses, the journal begins without an open segment and a note says so: see

@@ -226,3 +226,23 @@ fn another_grace_loses_no_window() {
         assert_eq!(live.told[2..], ["40 violation judged 100 of 20"], "20 to 30 was half and half");
     });
 }
+
+#[test]
+fn edits_in_a_row_leave_nothing_behind() {
+    both(|through_bytes| {
+        let mut live = Live::new(P50, through_bytes);
+        live.events(0, 12, 85);
+        let edit = |live: &mut Live, at: i64, limit: i64| live.edit(at, &P50.replace("100", &limit.to_string()));
+        edit(&mut live, 12, 90);
+        let size = live.evaluator.snapshot(&mut live.lanes).len();
+        for i in 0..50 {
+            edit(&mut live, 13, 50 + i);
+        }
+        assert_eq!(live.evaluator.snapshot(&mut live.lanes).len(), size);
+        live.events(13, 31, 95);
+        assert_eq!(live.told, ["30 ok judged 99 of 20"; 0], "10 to 20 by 100, from 20 on by 99");
+        edit(&mut live, 33, 90);
+        live.events(31, 51, 95);
+        assert_eq!(live.told, ["50 violation judged 90 of 20"]);
+    });
+}

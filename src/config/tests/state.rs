@@ -20,7 +20,7 @@ fn folder(path: &str) -> Place {
 #[test]
 fn what_is_not_said_of_the_state_has_its_default() {
     let usual =
-        Keeping { place: Place::Usual, durability: Durability::Os, sync_every: 1_000_000, journal_bytes: 67_108_864 };
+        Keeping { place: Place::Usual, durability: Durability::Os, sync_every: 1_000_000, journal_bytes: 33_554_432 };
     assert_eq!(from_text(&format!("{{{THRESHOLDS}}}")).plan.expect("no fault").state, usual);
     for (entries, expected) in [
         ("", usual.clone()),

@@ -24,7 +24,7 @@ use crate::plan::{Durability, Keeping};
 use crate::store::{Journal, Position, SegmentNumber, Started, Store};
 use record::{Moment, Record};
 
-pub use recover::{Recovered, recover};
+pub use recover::{Down, Recovered, recover};
 
 /// The format of what a snapshot holds before the evaluator's bytes.
 const VERSION: u16 = 1;

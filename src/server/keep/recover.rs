@@ -39,6 +39,7 @@ pub fn recover(opened: Opened) -> Result<Recovered, String> {
     let past = match base {
         Base::Snapshot(bytes) => Some(Replaying::of(&bytes)?),
         Base::Lost => {
+            records.set_aside("the state that it follows is damaged");
             notes.push("the state is damaged and was set aside: windows and statuses begin anew".to_string());
             None
         }
