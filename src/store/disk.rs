@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use super::StoreError;
 
+/// Holds room on the disk.
+const ROOM: &str = "room";
+
 /// One folder. Names are those of files in it.
 pub trait Disk: Send + Sync {
     /// The path of the folder, for messages.
@@ -29,6 +32,12 @@ pub trait Disk: Send + Sync {
 
     /// Waits until the names in the folder are on the disk.
     fn sync(&self) -> io::Result<()>;
+
+    /// Keeps at least so many bytes of the disk for [`Disk::release`], if the disk can do that.
+    fn hold(&self, _bytes: u64) {}
+
+    /// Makes free what was held.
+    fn release(&self) {}
 }
 
 /// A file that grows at its end.
@@ -123,6 +132,22 @@ impl Disk for Folder {
 
     fn sync(&self) -> io::Result<()> {
         fs::File::open(&self.path)?.sync_all()
+    }
+
+    fn hold(&self, bytes: u64) {
+        // A disk that has not even so much, or cannot keep it, does without.
+        let options =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(self.path.join(ROOM));
+        if let Ok(file) = options
+            && file.metadata().is_ok_and(|metadata| metadata.len() < bytes)
+            && rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).is_err()
+        {
+            self.release();
+        }
+    }
+
+    fn release(&self) {
+        let _ = fs::remove_file(self.path.join(ROOM));
     }
 }
 

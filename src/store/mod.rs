@@ -8,6 +8,7 @@
 //! snapshot-0000000042      the state before the first record of journal-0000000042
 //! journal-0000000042       records since then; then the segments that follow on it
 //! snapshot-0000000050.new  a snapshot that is being written, or was not finished
+//! room                     holds room on the disk for a snapshot, until the journal has filled the rest
 //! *.damaged-1              what was set aside: never read, never removed
 //! ```
 //!

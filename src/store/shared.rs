@@ -9,6 +9,9 @@ use super::disk::{Disk, File, append_all};
 use super::format::{segment_name, snapshot_header, snapshot_name};
 use super::journal::{Position, SegmentNumber};
 
+/// Besides a snapshot there is to be room for so many bytes: headers, names, and what blocks round up.
+const ROOM: u64 = 64 << 10;
+
 /// The store for every thread but the one that appends: cheap to clone.
 #[derive(Clone)]
 pub struct Store(pub(super) Arc<Shared>);
@@ -128,6 +131,16 @@ impl Store {
         // The next rotation finds it; without it, that makes its own.
         let _ = self.prepare();
         Ok(())
+    }
+
+    /// Keeps room for a snapshot of so many bytes on a disk that the journal may fill.
+    pub fn hold_room(&self, snapshot: u64) {
+        self.0.disk.hold(snapshot + ROOM);
+    }
+
+    /// Makes that room free, when something cannot be written any more.
+    pub fn release_room(&self) {
+        self.0.disk.release();
     }
 
     /// Makes the file of the next segment ready, so that a rotation waits for nothing. A snapshot does that at its end.

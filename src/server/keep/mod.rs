@@ -272,7 +272,10 @@ impl Keeper {
         let went_well = written.is_ok();
         match written {
             Ok(()) => {
-                self.size.store((head.len() + evaluator.len()) as u64, Ordering::Relaxed);
+                let size = (head.len() + evaluator.len()) as u64;
+                self.size.store(size, Ordering::Relaxed);
+                // The next one may be larger.
+                self.store.hold_room(2 * size);
                 self.snapshots.fetch_add(1, Ordering::Relaxed);
                 *lock(&self.again) = (0, 0);
                 if self.mode.compare_exchange(MENDING, KEEPING, Ordering::AcqRel, Ordering::Acquire).is_ok() {
@@ -310,6 +313,7 @@ impl Keeper {
         self.failures.fetch_add(1, Ordering::Relaxed);
         *lock(&self.why) = Some(error.to_string());
         if self.mode.swap(GAP, Ordering::AcqRel) == KEEPING {
+            self.store.release_room();
             tracing::error!(
                 %error,
                 "state cannot be kept: events are counted on and acknowledged, and would be lost with this process"

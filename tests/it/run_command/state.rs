@@ -384,3 +384,51 @@ fn without_a_journal_an_orderly_restart_tells_nothing_again() {
         assert_ne!(again.as_ref(), Some(&violation));
     }
 }
+
+/// A small file system of its own, if this process may mount one.
+struct Small(PathBuf);
+
+impl Small {
+    fn mounted(bytes: &str) -> Option<Small> {
+        let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("small-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        let size = format!("size={bytes}");
+        let mount =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&place).output();
+        if mount.is_ok_and(|mount| mount.status.success()) {
+            return Some(Small(place));
+        }
+        println!("skipped: this process may not mount a file system");
+        None
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_disk_that_the_journal_has_filled_is_mended_by_a_snapshot() {
+    let Some(small) = Small::mounted("1m") else { return };
+    let folder = small.0.join("state").display().to_string();
+    let daemon = Daemon::start(YEAR, &["--state", &folder]);
+    let mut long = event(1);
+    long.description = Some(vec![b'x'; 10_000]);
+    let mut sent = 0;
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !daemon.log().contains("state is kept again") {
+        send(&daemon, vec![long.clone(); 10]);
+        sent += 10;
+        assert!(std::time::Instant::now() < deadline, "{}", daemon.log());
+    }
+    // It may have been filled once more meanwhile.
+    while daemon.http("GET", "/readyz", &[], b"").0 != 200 {
+        assert!(std::time::Instant::now() < deadline, "{}", daemon.log());
+    }
+    send(&daemon, vec![event(1); 5]);
+    let daemon = daemon.restart(true, &["--state", &folder]);
+    assert_eq!(state(&daemon)["counted"], sent + 5, "{}", daemon.log());
+}
