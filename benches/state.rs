@@ -161,7 +161,7 @@ fn restart(folder: &Folder) {
     let mut connection = Connection::open(daemon.tcp);
     connection.send(&mut frames, 2_000_000, 100);
     // Until the journal is nearly as long as it may be by itself.
-    while mib(folder, "journal") < 60.0 {
+    while mib(folder, "journal") < 31.0 {
         connection.send(&mut frames, 10_000, 100);
     }
     row("    the journal", "MiB", mib(folder, "journal"), None, None);

@@ -49,14 +49,14 @@ impl Evaluator {
     /// The state, borrowed. What lanes hold is not in it.
     pub(super) fn state(&self) -> State<'_> {
         let plan = &self.compiled.plan;
-        let saved = |(at, threshold): (usize, &'_ Threshold)| {
+        let saved = |at: usize| {
             let subjects = &self.subjects[at];
             let mut groups: Vec<_> =
                 subjects.groups.iter().map(|(key, group)| (Cow::Borrowed(&**key), Cow::Borrowed(group))).collect();
             groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
             Saved {
-                threshold: Cow::Owned(threshold.clone()),
-                formers: Cow::Borrowed(&self.compiled.formers[at]),
+                threshold: Cow::Borrowed(&plan.thresholds[at]),
+                formers: Cow::Borrowed(self.compiled.formers[at].as_slice()),
                 begins: subjects.begins,
                 intake: subjects.intake,
                 groups,
@@ -68,7 +68,7 @@ impl Evaluator {
             watching: self.watching,
             watch: Cow::Borrowed(&self.watch),
             positions: shapes.zip(self.positions.iter().map(Cow::Borrowed)).collect(),
-            thresholds: plan.thresholds.iter().enumerate().map(saved).collect(),
+            thresholds: (0..plan.thresholds.len()).map(saved).collect(),
         }
     }
 
