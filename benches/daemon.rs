@@ -7,6 +7,7 @@
 //! snapshot restart`; `large` (or `--large`) adds what takes longer. HIGHWATER_BIN measures
 //! another binary.
 
+mod folder;
 mod load;
 mod process;
 mod random;
@@ -22,8 +23,9 @@ use highwater::plan::{EventTime, Number, Timestamp};
 use highwater::source::Wanted;
 use highwater::source::riemann::{self, Reading};
 
+use folder::Folder;
 use load::{Answered, Connection, Frames};
-use process::{Daemon, Folder};
+use process::Daemon;
 use random::Random;
 
 /// The seed of all published measurements.
@@ -32,7 +34,7 @@ const SEED: u64 = 20_231_114;
 const WARM_UP: usize = 200_000;
 
 fn main() {
-    let folder = Folder::new();
+    let folder = Folder::under(&std::env::temp_dir());
     println!("{:<74} {:>9} {:>9} {:>9} {:>7}", "", "measured", "goal", "Riemann", "ratio");
     cost();
     throughput(&folder);

@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::folder::Folder;
 
 /// Of the clock that /proc counts CPU time in: the same on all architectures of Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -105,7 +107,7 @@ pub fn start_to_port(folder: &Folder, thresholds: &str, state: Option<&str>) -> 
 }
 
 fn spawn(folder: &Folder, thresholds: &str, state: Option<&str>, tcp: &str, out: Stdio) -> Child {
-    folder.put("thresholds.edn", thresholds.as_bytes());
+    fs::write(folder.0.join("thresholds.edn"), thresholds).expect("the folder can be written");
     let err = if tcp.ends_with(":0") { Stdio::piped() } else { Stdio::null() };
     let mut command = Command::new(binary());
     command.args(["run", "-c", "thresholds.edn", "--udp", "none", "--http", "none", "--tcp", tcp]);
@@ -122,33 +124,5 @@ fn binary() -> PathBuf {
     match std::env::var_os("HIGHWATER_BIN") {
         Some(path) => fs::canonicalize(path).expect("HIGHWATER_BIN is a program"),
         None => PathBuf::from(env!("CARGO_BIN_EXE_highwater")),
-    }
-}
-
-/// A folder that is there until it is dropped.
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    pub fn new() -> Folder {
-        let path = std::env::temp_dir().join(format!("highwater-bench-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("the temporary folder can be written");
-        Folder(path)
-    }
-
-    /// One on the disk of the target folder: the temporary folder may be memory.
-    pub fn on_disk() -> Folder {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("highwater-bench-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("the target folder can be written");
-        Folder(path)
-    }
-
-    fn put(&self, name: &str, bytes: &[u8]) {
-        fs::write(Path::new(&self.0).join(name), bytes).expect("the temporary folder can be written");
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -5,14 +5,18 @@
 //! temporary folder, which takes 200 MB and is removed afterwards. HIGHWATER_BIN measures another binary, such as
 //! `target/dist/highwater`; words choose measurements: `cargo bench --bench replay -- JSON`.
 
+#[path = "folder.rs"]
+mod folder;
 #[path = "input.rs"]
 mod input;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use folder::Folder;
 
 const BYTES: usize = 200_000_000;
 const ROUNDS: usize = 5;
@@ -33,7 +37,7 @@ const THRESHOLDS: &str = r#"
                     "/item/7[0-9]{2}$" {:> 0 :interval 600 :type :count}}}}}"#;
 
 fn main() {
-    let folder = Folder::new();
+    let folder = Folder::under(&std::env::temp_dir());
     let plain = ["--whole"];
     let timed = ["--whole", "--log-format", input::NGINX_TIMED];
     let combined = ["--whole", "--log-format", "combined"];
@@ -61,8 +65,9 @@ fn replay(
     if !is_chosen(name) {
         return;
     }
-    folder.put("thresholds.edn", THRESHOLDS.replace("SERVICE", service).replace("METRIC", metric).as_bytes());
-    folder.put("input", &make(input::SEED, BYTES));
+    let thresholds = THRESHOLDS.replace("SERVICE", service).replace("METRIC", metric);
+    fs::write(folder.0.join("thresholds.edn"), thresholds).expect("the folder can be written");
+    fs::write(folder.0.join("input"), make(input::SEED, BYTES)).expect("the folder can be written");
     let mut best = Cost { seconds: f64::INFINITY, peak_kib: 0 };
     for _ in 0..ROUNDS {
         let mut command = Command::new(binary());
@@ -92,7 +97,8 @@ fn check(folder: &Folder) {
         )
         .expect("a string takes all");
     }
-    folder.put("many.edn", format!("{{:percentiles {{{percentiles}}}\n :histograms {{{histograms}}}}}\n").as_bytes());
+    let thresholds = format!("{{:percentiles {{{percentiles}}}\n :histograms {{{histograms}}}}}\n");
+    fs::write(folder.0.join("many.edn"), thresholds).expect("the folder can be written");
     let costs = (0..ROUNDS).map(|_| {
         let mut command = Command::new(binary());
         cost(command.args(["check", "many.edn"]).current_dir(&folder.0))
@@ -178,25 +184,4 @@ fn binary() -> PathBuf {
 fn is_chosen(name: &str) -> bool {
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).peekable();
     words.peek().is_none() || words.any(|word| name.contains(&word))
-}
-
-/// A folder that is there until it is dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Folder {
-        let path = std::env::temp_dir().join(format!("highwater-bench-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("the temporary folder can be written");
-        Folder(path)
-    }
-
-    fn put(&self, name: &str, bytes: &[u8]) {
-        fs::write(Path::new(&self.0).join(name), bytes).expect("the temporary folder can be written");
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

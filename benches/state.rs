@@ -1,14 +1,16 @@
 //! What it costs to keep state.
 
 use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::folder::Folder;
 use super::load::{self, Answered, Connection, Frames};
-use super::process::{Daemon, Folder};
+use super::process::Daemon;
 use super::{SEED, WARM_UP, codes, frames, hosts, is_chosen, millis, one_each, row, services};
 
 /// Where state is kept, in the folder of the daemon.
@@ -16,7 +18,8 @@ const STATE: &str = "state";
 const NANOS: &str = "ns an event";
 
 pub fn run() {
-    let folder = Folder::on_disk();
+    // On the disk: the temporary folder may be memory.
+    let folder = Folder::under(Path::new(env!("CARGO_TARGET_TMPDIR")));
     if is_chosen("kept") {
         kept(&folder);
     }

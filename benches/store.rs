@@ -3,11 +3,15 @@
 //! Batches as they arrive, 64 KiB of 650 events and 10 KB of 100, each appended as one record of two parts, never synced
 //! by the bench. On the disk of the target folder and in memory (/dev/shm). Figures beside goals, never pass or fail.
 
+#[path = "folder.rs"]
+mod folder;
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use folder::Folder;
 use highwater::store;
 
 const ROUNDS: usize = 9;
@@ -28,7 +32,7 @@ fn main() {
 }
 
 fn measure(name: &str, folder: &Path, bytes: usize, events: usize, goal: u32) {
-    let folder = Folder::new(folder);
+    let folder = Folder::under(folder);
     let batch: Vec<u8> = (0..bytes).map(|at| (at * 7 % 251) as u8).collect();
     let count = BYTES / bytes;
     let (mut append, mut write) = (f64::INFINITY, f64::INFINITY);
@@ -56,7 +60,7 @@ fn measure(name: &str, folder: &Path, bytes: usize, events: usize, goal: u32) {
 
 /// Reading it all again, from the page cache.
 fn recovery(folder: &Path) {
-    let folder = Folder::new(folder);
+    let folder = Folder::under(folder);
     let batch = vec![7; 10_000];
     let mut started = store::open(&folder.0).expect("a new folder").records.finish();
     for _ in 0..BYTES / batch.len() {
@@ -79,21 +83,4 @@ fn time(events: usize, run: impl FnOnce()) -> f64 {
     let start = Instant::now();
     run();
     start.elapsed().as_secs_f64() * 1e9 / events as f64
-}
-
-/// Removed in the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(parent: &Path) -> Folder {
-        let path = parent.join(format!("highwater-bench-store-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("it can be written");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
