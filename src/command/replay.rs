@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, IsTerminal, Read as _, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 
@@ -16,6 +15,7 @@ use crate::config::{self, Unset};
 use crate::edn;
 use crate::engine::{Compiled, Evaluator, Event, Lane, Transition, Verdict, Watching, wording};
 use crate::plan::{Plan, Timestamp};
+use crate::server::clock;
 use crate::source::{Inputs, Kind, LogFormat, Place, Read, Settings, Wanted};
 
 #[derive(Args, Debug)]
@@ -110,7 +110,7 @@ fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         return Err(Failure::Message(format!("--from {from} is not before --to {to}")));
     }
     if let Some(to) = args.to
-        && to > clock().plus(plan.max_skew)
+        && to > clock::wall().plus(plan.max_skew)
     {
         return Err(Failure::Message(format!("--to {to} is ahead of this machine's clock: nothing was watched there")));
     }
@@ -386,7 +386,7 @@ impl<'a> Replay<'a> {
 
     /// Whether the clock, read again, is still more than the allowed skew behind.
     fn is_ahead(&mut self, time: Timestamp) -> bool {
-        self.not_ahead = clock().plus(self.plan.max_skew);
+        self.not_ahead = clock::wall().plus(self.plan.max_skew);
         time > self.not_ahead
     }
 
@@ -435,12 +435,6 @@ impl<'a> Replay<'a> {
         let understood = self.totals.events + self.totals.outside > 0 || self.totals.refused_lines() == 0;
         Ok(if self.failed || !understood { FAILED } else { self.printer.found(&self.totals) })
     }
-}
-
-fn clock() -> Timestamp {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::clamped(now)
 }
 
 fn rejects_failed(args: &ReplayArgs, error: &io::Error) -> Failure {

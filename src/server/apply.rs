@@ -151,20 +151,20 @@ impl Session<'_> {
     }
 
     /// Keeps what was applied, while the lane is still locked; the position to wait for, if an answer has to.
-    pub fn finish(mut self, kept: &Kept<'_>) -> Option<Position> {
+    pub fn finish(self, kept: &Kept<'_>) -> Option<Position> {
         let keeper = self.applying.keeper.as_ref()?;
-        let applied = std::mem::take(&mut self.applied);
         let (arrival, time) = (self.arrival, self.time);
-        let record = match *kept {
-            Kept::Frames(bytes) => Record::Frames { arrival, time, bytes },
-            Kept::Datagrams => Record::Frames { arrival, time, bytes: &applied },
-            Kept::Lines => Record::Lines { arrival, time, bytes: &applied },
+        let bytes = match *kept {
+            Kept::Frames(bytes) => bytes,
+            Kept::Datagrams | Kept::Lines => &self.applied,
         };
-        let (Record::Frames { bytes, .. } | Record::Lines { bytes, .. }) = record else { return None };
         if bytes.is_empty() {
             return None;
         }
-        let position = keeper.append(&record);
+        let position = keeper.append(&match kept {
+            Kept::Frames(_) | Kept::Datagrams => Record::Frames { arrival, time, bytes },
+            Kept::Lines => Record::Lines { arrival, time, bytes },
+        });
         position.filter(|_| keeper.waits())
     }
 
@@ -185,13 +185,11 @@ impl Session<'_> {
     /// # Errors
     /// Why it was refused: it is counted, and nothing else happened.
     pub fn line(&mut self, line: &[u8]) -> Result<(), Refused> {
+        if line.len() > self.line_bytes() {
+            return Err(self.too_long());
+        }
         let Counting { lane, wanted, limits, .. } = &mut *self.counting;
-        let too_long = (line.len() > limits.line_bytes).then_some(Refused::TooLong { limit: limits.line_bytes });
-        let event = match too_long {
-            Some(refused) => Err(refused),
-            None => json::decode_at(line, wanted, limits.attributes, self.arrival, self.time),
-        };
-        match event {
+        match json::decode_at(line, wanted, limits.attributes, self.arrival, self.time) {
             Ok(event) => {
                 if self.applying.recorder.is_some() {
                     recording::write_event(&event, self.arrival, &mut self.record);

@@ -55,14 +55,19 @@ pub fn wall() -> Timestamp {
     Timestamp::clamped(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// The boot clock, in microseconds.
+pub fn boot() -> i64 {
+    #[cfg(target_os = "linux")]
+    let id = ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let id = ClockId::Monotonic;
+    let boot = clock_gettime(id);
+    boot.tv_sec.saturating_mul(1_000_000).saturating_add(boot.tv_nsec / 1_000)
+}
+
 impl Clocks {
     pub fn now() -> Clocks {
-        #[cfg(target_os = "linux")]
-        let id = ClockId::Boottime;
-        #[cfg(not(target_os = "linux"))]
-        let id = ClockId::Monotonic;
-        let boot = clock_gettime(id);
-        Clocks { wall: wall(), boot: boot.tv_sec.saturating_mul(1_000_000).saturating_add(boot.tv_nsec / 1_000) }
+        Clocks { wall: wall(), boot: boot() }
     }
 
     /// What time did since `before`, when a tick began; `watched` is until when something is known to have run, by the

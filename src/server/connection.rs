@@ -61,10 +61,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(local: &Local, mut stream:
     let turn_away = |cause| local.applying.counters.turn_away(cause);
     loop {
         let patience = if part.bytes.is_empty() { local.idle } else { REST };
-        let reading = poll_fn(|cx| {
-            let read = ready!(poll_read(local, cx, &mut stream, &mut part, &mut answers, source, time));
-            Poll::Ready(read)
-        });
+        let reading = poll_fn(|cx| poll_read(local, cx, &mut stream, &mut part, &mut answers, source, time));
         let read = match timeout(patience, reading).await {
             Ok(Ok(read)) => read,
             Ok(Err(_)) => return,

@@ -12,10 +12,9 @@ use tokio::task::{LocalSet, yield_now};
 use tokio_rustls::TlsAcceptor;
 
 use super::apply::Applying;
-use super::clock::Clocks;
 use super::counters::Source;
 use super::http::Page;
-use super::{connection, http, udp};
+use super::{clock, connection, http, udp};
 use crate::plan::EventTime;
 
 /// What a connection reads at a time, in bytes.
@@ -30,8 +29,8 @@ const MOMENT: Duration = Duration::from_millis(1);
 pub enum Request {
     Serve(Accepted),
     Listen(std::net::UdpSocket, EventTime),
-    /// Read what the sockets hold, for at most so long.
-    Drain(Duration, std::sync::mpsc::Sender<Drained>),
+    /// Read what the sockets hold, for at most so long; the reply says whether time was up before they were empty.
+    Drain(Duration, std::sync::mpsc::Sender<bool>),
 }
 
 /// A connection that was accepted.
@@ -59,14 +58,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.counters.of(self.source).connections.fetch_sub(1, Relaxed);
     }
-}
-
-/// What a drain came to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Drained {
-    pub bytes: u64,
-    /// Whether time was up before the sockets were empty.
-    pub cut: bool,
 }
 
 /// A handle to a lane thread.
@@ -97,7 +88,7 @@ pub struct Hearing {
 impl Local {
     /// Notes that a socket gave something.
     pub fn hear(&self, bytes: usize, hearing: &mut Hearing) {
-        self.applying.counters.heard.fetch_max(Clocks::now().boot, Relaxed);
+        self.applying.counters.heard.fetch_max(clock::boot(), Relaxed);
         if hearing.drain != self.drains.get() {
             *hearing = Hearing { drain: self.drains.get(), bytes: 0 };
         }
@@ -107,8 +98,8 @@ impl Local {
         }
     }
 
-    /// Waits until every socket is empty or has given its share, or time is up.
-    async fn drain(&self, patience: Duration) -> Drained {
+    /// Waits until every socket is empty or has given its share; true if time was up before.
+    async fn drain(&self, patience: Duration) -> bool {
         let began = Instant::now();
         let before = self.heard.get();
         self.drains.set(self.drains.get() + 1);
@@ -126,10 +117,10 @@ impl Local {
                 waited = true;
                 tokio::time::sleep(MOMENT).await;
             } else {
-                return Drained { bytes: self.heard.get() - before, cut: false };
+                return false;
             }
             if began.elapsed() > patience {
-                return Drained { bytes: self.heard.get() - before, cut: true };
+                return true;
             }
         }
     }
@@ -168,8 +159,8 @@ async fn work(local: Rc<Local>, mut inbox: mpsc::UnboundedReceiver<Request>) {
             Request::Drain(patience, reply) => {
                 let local = Rc::clone(&local);
                 drop(tokio::task::spawn_local(async move {
-                    let drained = local.drain(patience).await;
-                    let _ = reply.send(drained);
+                    let cut = local.drain(patience).await;
+                    let _ = reply.send(cut);
                 }));
             }
         }

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::apply::Counting;
 use super::clock::{Clocks, FAR_APART, Passed};
 use super::counters::Counters;
-use super::desk::{self, Drained};
+use super::desk;
 use super::http::metrics::Published;
 use super::keep::record::Record;
 use super::keep::{Keeper, Snapshot};
@@ -20,7 +20,7 @@ use super::notices::Notices;
 use super::output::Lines;
 use super::record::Recorder;
 use super::reload::Reloads;
-use super::{accept, lock, output};
+use super::{accept, clock, lock, output};
 use crate::engine::{self, Edits, Evaluator, Lane, Transition, Verdict};
 use crate::plan::{Plan, Timestamp};
 use crate::source::recording;
@@ -125,7 +125,7 @@ impl Judge {
         if !self.backlog.is_empty() {
             return SOON;
         }
-        let ahead = self.evaluator.next_deadline().micros().saturating_sub(Clocks::now().wall.micros());
+        let ahead = self.evaluator.next_deadline().micros().saturating_sub(clock::wall().micros());
         Duration::from_micros(u64::try_from(ahead).unwrap_or(0)).min(HEARTBEAT)
     }
 
@@ -138,8 +138,7 @@ impl Judge {
         let stepped = now.since(self.last, now.boot, self.plan.max_skew) != Passed::Steadily;
         let closes = ((due || far_apart || stepped) && !self.is_stuck()) || last;
         if closes {
-            let drained = self.drain(if far_apart { LONG_PATIENCE } else { PATIENCE });
-            if drained.cut {
+            if self.drain(if far_apart { LONG_PATIENCE } else { PATIENCE }) {
                 self.counters.cut_drains.fetch_add(1, Relaxed);
             }
             self.pass(now);
@@ -171,15 +170,14 @@ impl Judge {
 
     /// What was done until now was done by a process that ran: the sockets kept what came.
     fn done(&mut self) {
-        self.done = Clocks::now().boot;
+        self.done = clock::boot();
         if !self.is_stuck() {
             self.counters.alive.store(u64::try_from(self.done).unwrap_or(0), Relaxed);
         }
     }
 
-    /// Lets the acceptor and every lane thread read what their sockets hold.
-    fn drain(&self, patience: Duration) -> Drained {
-        let mut sum = Drained::default();
+    /// Lets the acceptor and every lane thread read what their sockets hold; true if time was up before all had.
+    fn drain(&self, patience: Duration) -> bool {
         // First what waits to be accepted: the lanes then find its bytes.
         let (reply, accepted) = channel();
         if self.acceptor.send(accept::Request::Drain(reply)).is_ok() {
@@ -190,16 +188,15 @@ impl Judge {
             let _ = desk.send(desk::Request::Drain(patience, reply.clone()));
         }
         drop(reply);
+        let mut cut = false;
         for _ in &self.desks {
-            // A lane that does not even answer is busy with one thing.
-            let Ok(drained) = drained.recv_timeout(patience.saturating_mul(2)) else {
-                sum.cut = true;
-                break;
-            };
-            sum.bytes += drained.bytes;
-            sum.cut |= drained.cut;
+            match drained.recv_timeout(patience.saturating_mul(2)) {
+                Ok(of_lane) => cut |= of_lane,
+                // A lane that does not even answer is busy with one thing.
+                Err(_) => return true,
+            }
         }
-        sum
+        cut
     }
 
     /// Tells the evaluator what time did since the last tick.
@@ -287,7 +284,7 @@ impl Judge {
 
     /// Goes on with another plan. Lanes count by it from here on, under the locks.
     fn reload(&mut self, plan: Arc<Plan>) -> Edits {
-        let now = Clocks::now().wall;
+        let now = clock::wall();
         let mut transitions = Vec::new();
         let countings = self.countings.clone();
         let mut guards = lock_all(&countings);
@@ -375,7 +372,7 @@ impl Judge {
         let head = serde_json::json!({
             "v": 1,
             "instance": self.plan.instance,
-            "time": Clocks::now().wall.to_string(),
+            "time": clock::wall().to_string(),
             "reload": self.reloads.last(),
         });
         // Text, a threshold after the other: as one tree it would be many times as much.

@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use super::{Answer, long};
 use crate::engine::{Evaluator, Intake};
 use crate::plan::Plan;
-use crate::server::clock::Clocks;
+use crate::server::clock;
 use crate::server::counters::{Counters, PerSource, Source};
 use crate::server::desk::Local;
 use crate::server::keep::Keeper;
@@ -56,7 +56,7 @@ impl Published {
 /// For how many seconds the judge has given no sign, if that is too long.
 pub fn late_judge(counters: &Counters) -> Option<i64> {
     let alive = i64::try_from(counters.alive.load(Relaxed)).unwrap_or(i64::MAX);
-    let silent = (Clocks::now().boot - alive) / 1_000_000;
+    let silent = (clock::boot() - alive) / 1_000_000;
     (silent >= SILENT).then_some(silent)
 }
 

@@ -285,7 +285,7 @@ impl Keeper {
             }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                self.pause(super::clock::Clocks::now().boot);
+                self.pause(super::clock::boot());
                 if self.mode.compare_exchange(MENDING, GAP, Ordering::AcqRel, Ordering::Acquire).is_err() {
                     tracing::warn!(%error, "no snapshot: the journal grows on until there is one");
                 } else {
