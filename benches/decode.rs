@@ -10,6 +10,7 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use highwater::engine::Fields;
 use highwater::plan::{EventTime, Field, Limits, Timestamp};
 use highwater::source::riemann::{self, Framed, Reading, wire};
 use highwater::source::{Inputs, LogFormat, Read, Settings, Wanted, json};

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::values;
 use super::{catalogue, paths, server, state, time};
 use crate::edn::{Form, Kind, Span};
-use crate::plan::{Limits, Plan, Threshold};
+use crate::plan::{Limits, Plan, Routing, Threshold};
 
 /// What the daemon listens on. Its parts may stand in several files.
 const SERVER: &str = "server";
@@ -124,6 +124,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
         limits: settings.limits,
         server,
         state,
+        routing: Routing::default(),
     }
 }
 

@@ -32,6 +32,12 @@ pub struct Event<'a> {
     pub attributes: Vec<(Cow<'a, [u8]>, Value<'a>)>,
 }
 
+/// What expressions are asked about: an event, a transition on its way to people.
+pub trait Fields {
+    /// The value of a field; nil where it is absent.
+    fn field<'s>(&'s self, field: &Field) -> Cow<'s, Value<'s>>;
+}
+
 impl<'a> Value<'a> {
     pub fn text(text: &'a str) -> Value<'a> {
         Value::Text(Cow::Borrowed(text.as_bytes()))
@@ -99,9 +105,10 @@ impl<'a> Event<'a> {
             attributes: Vec::new(),
         }
     }
+}
 
-    /// The value of a field; nil where it is absent.
-    pub fn field(&self, field: &Field) -> Cow<'_, Value<'a>> {
+impl Fields for Event<'_> {
+    fn field<'s>(&'s self, field: &Field) -> Cow<'s, Value<'s>> {
         Cow::Borrowed(match field {
             Field::Service => &self.service,
             Field::Host => &self.host,

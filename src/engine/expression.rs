@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::{Event, Value};
-use crate::plan::{Comparator, Expression, Number, Operation, Threshold};
+use super::{Event, Fields, Value};
+use crate::plan::{Comparator, Expression, Field, Number, Operation, Threshold};
 
 impl Threshold {
     /// Whether `:where` is true of `event`, or absent.
@@ -15,12 +15,12 @@ impl Threshold {
 
 impl Expression {
     /// Whether the expression is true of `event`: neither nil nor false.
-    pub fn accepts(&self, event: &Event<'_>) -> bool {
+    pub fn accepts<F: Fields>(&self, event: &F) -> bool {
         is_true(&self.evaluate(event))
     }
 
     /// The value of the expression. What is absent is nil; nothing fails.
-    pub fn evaluate<'e>(&'e self, event: &'e Event<'_>) -> Cow<'e, Value<'e>> {
+    pub fn evaluate<'e, F: Fields>(&'e self, event: &'e F) -> Cow<'e, Value<'e>> {
         let owned = match self {
             Expression::Nil => Value::Nil,
             Expression::Bool(bool) => Value::Bool(*bool),
@@ -50,7 +50,7 @@ impl Expression {
             }
             Expression::Tagged(tag) => {
                 let mut tagged = false;
-                event.tags.each_text(&mut |text| tagged |= text == tag.as_bytes());
+                event.field(&Field::Tags).each_text(&mut |text| tagged |= text == tag.as_bytes());
                 Value::Bool(tagged)
             }
             Expression::Arithmetic(operation, items) => {
@@ -71,7 +71,7 @@ fn is_true(value: &Value<'_>) -> bool {
 }
 
 /// The first item whose truth is `wanted`, or else the last; of nothing, `not wanted`.
-fn first_that<'e>(items: &'e [Expression], event: &'e Event<'_>, wanted: bool) -> Cow<'e, Value<'e>> {
+fn first_that<'e, F: Fields>(items: &'e [Expression], event: &'e F, wanted: bool) -> Cow<'e, Value<'e>> {
     let mut last = Cow::Owned(Value::Bool(!wanted));
     for item in items {
         last = item.evaluate(event);
@@ -82,7 +82,7 @@ fn first_that<'e>(items: &'e [Expression], event: &'e Event<'_>, wanted: bool) -
     last
 }
 
-fn compare(comparator: Comparator, items: &[Expression], event: &Event<'_>) -> bool {
+fn compare<F: Fields>(comparator: Comparator, items: &[Expression], event: &F) -> bool {
     let mut neighbours = items.windows(2).map(|pair| (pair[0].evaluate(event), pair[1].evaluate(event)));
     match comparator {
         Comparator::Equal => neighbours.all(|(a, b)| equal(&a, &b)),
@@ -108,7 +108,7 @@ fn equal(a: &Value<'_>, b: &Value<'_>) -> bool {
     }
 }
 
-fn arithmetic(operation: Operation, items: &[Expression], event: &Event<'_>) -> Option<Number> {
+fn arithmetic<F: Fields>(operation: Operation, items: &[Expression], event: &F) -> Option<Number> {
     let mut numbers = items.iter().map(|item| item.evaluate(event).number());
     let first = numbers.next()??;
     if items.len() == 1 {

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 
 use super::budget::Budget;
 use super::compiled::{Agenda, Compiled, Job, Read};
-use super::event::{Event, Value};
+use super::event::{Event, Fields, Value};
 use super::gate::Span;
 use super::intake::Intake;
 use super::pane::Pane;

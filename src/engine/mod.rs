@@ -43,7 +43,7 @@ pub use account::{Account, Cell, Worst};
 pub use compiled::Compiled;
 pub use edit::{Edit, Edits};
 pub use evaluator::{Evaluator, Watching};
-pub use event::{Event, Value};
+pub use event::{Event, Fields, Value};
 pub use intake::Intake;
 pub use lane::Lane;
 pub use reading::Unread;

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::budget::Budget;
 use super::classifier::Classifier;
 use super::compiled::{Agenda, Compiled};
-use super::event::{Event, Value};
+use super::event::{Event, Fields, Value};
 use super::gate::{Gate, Span};
 use super::lane::Counts;
 use crate::plan::Number;

@@ -12,7 +12,7 @@ use super::intake::Intake;
 use super::shape::Shape;
 use super::verdict::Verdict;
 use super::watch::Watch;
-use crate::plan::{Keeping, Limits, Plan, Server, Threshold};
+use crate::plan::{Keeping, Limits, Plan, Routing, Server, Threshold};
 
 /// Everything, with the thresholds that it belongs to.
 #[derive(Serialize, Deserialize)]
@@ -159,6 +159,7 @@ impl<'a> Settings<'a> {
             limits: self.limits,
             server: Server::default(),
             state: Keeping::default(),
+            routing: Routing::default(),
         }
     }
 }

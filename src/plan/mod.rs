@@ -3,8 +3,10 @@
 mod bound;
 mod expression;
 mod keeping;
+mod notifier;
 mod number;
 mod pattern;
+mod route;
 mod server;
 mod threshold;
 mod time;
@@ -14,8 +16,13 @@ use serde::{Deserialize, Serialize};
 pub use bound::{Bound, Comparator};
 pub use expression::{Expression, Field, Operation};
 pub use keeping::{Durability, Keeping, Place};
+pub use notifier::{
+    Address, Alertmanager, Email, Exec, Headers, Heartbeat, Key, Log, MailSecurity, Notifier, PagerDuty, Severities,
+    Url, Via, Webhook,
+};
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
+pub use route::{Route, Routing};
 pub use server::{EventTime, Exposed, Listener, Secret, Server, TlsListener};
 pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold, json_number};
 pub use time::{Interval, Timestamp};
@@ -36,6 +43,7 @@ pub struct Plan {
     pub limits: Limits,
     pub server: Server,
     pub state: Keeping,
+    pub routing: Routing,
 }
 
 impl Plan {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// What the daemon listens on. An empty list: not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
@@ -65,7 +67,7 @@ pub struct Exposed {
 }
 
 /// Text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Secret(pub String);
 
 impl fmt::Debug for Secret {

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use highwater::engine::Value;
+use highwater::engine::{Fields, Value};
 use highwater::plan::{Field, Number};
 use highwater::source::{LogFormat, Wanted};
 use proptest::prelude::*;

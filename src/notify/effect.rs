@@ -1,0 +1,87 @@
+//! A closed set of what can be done to tell somebody.
+
+use std::path::PathBuf;
+
+use crate::plan::{MailSecurity, Secret, Timestamp};
+use crate::route::Notice;
+
+/// What is told with one message.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// At least one; more only where [`takes_batches`](crate::plan::Via::takes_batches).
+    pub notices: &'a [Notice],
+    /// The same at each attempt and after each restart: receivers know a repeat by it. Letters, digits, `-` and `_`.
+    pub key: &'a str,
+    /// When this attempt is made.
+    pub now: Timestamp,
+    /// Marked as a test, that nobody takes it for real.
+    pub is_test: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    Request(Request),
+    Mail(Box<Mail>),
+    Line(Line),
+    Program(Program),
+}
+
+/// A POST over HTTP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    pub url: crate::plan::Url,
+    /// In order; values may be secrets.
+    pub headers: Vec<(String, Secret)>,
+    pub body: Vec<u8>,
+    /// Certificates in PEM to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+}
+
+/// A message over SMTP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mail {
+    pub host: String,
+    pub port: u16,
+    pub security: MailSecurity,
+    pub login: Option<(String, Secret)>,
+    pub ca: Option<PathBuf>,
+    /// The envelope.
+    pub from: String,
+    pub to: Vec<String>,
+    /// Headers and body, lines ended by CR LF.
+    pub message: Vec<u8>,
+}
+
+/// Lines appended to a file, or written to standard output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// None: standard output.
+    pub path: Option<PathBuf>,
+    /// Each ended by a line feed.
+    pub lines: Vec<u8>,
+}
+
+/// A program that is run, without a shell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    pub command: Vec<String>,
+    /// Added to the environment.
+    pub environment: Vec<(String, String)>,
+    pub input: Vec<u8>,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Accepted,
+    /// It may go well later: why, and how many microseconds the receiver wants it to wait at least.
+    Retry {
+        why: String,
+        after: Option<i64>,
+    },
+    /// It never will: why, and what to do.
+    Rejected {
+        why: String,
+    },
+}
