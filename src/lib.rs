@@ -2,9 +2,11 @@
 
 pub mod command;
 pub mod config;
+pub mod deliver;
 pub mod edn;
 pub mod engine;
 pub mod notify;
+pub mod outbox;
 pub mod plan;
 pub mod route;
 pub mod server;

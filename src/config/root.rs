@@ -53,7 +53,7 @@ const SUBJECTS: [&str; 10] =
     ["alert", "alerts", "checks", "groups", "metrics", "rules", "service", "services", "slos", "thresholds"];
 
 /// The keys of `:limits`, each with the most that it can be.
-const LIMITS: [(&str, u64, PlaceOfLimit); 9] = [
+const LIMITS: [(&str, u64, PlaceOfLimit); 10] = [
     ("attributes", 100_000, |limits| &mut limits.attributes),
     ("event-bytes", 1 << 30, |limits| &mut limits.event_bytes),
     ("frame-bytes", 60 << 20, |limits| &mut limits.frame_bytes),
@@ -61,6 +61,7 @@ const LIMITS: [(&str, u64, PlaceOfLimit); 9] = [
     ("line-bytes", 1 << 30, |limits| &mut limits.line_bytes),
     ("group-bytes", 1 << 20, |limits| &mut limits.group_bytes),
     ("open-windows", 1_000_000_000, |limits| &mut limits.open_windows),
+    ("queue", 10_000_000, |limits| &mut limits.queue),
     ("receive-bytes", 1 << 40, |limits| &mut limits.receive_bytes),
     ("sketch-bytes", 1 << 40, |limits| &mut limits.sketch_bytes),
 ];

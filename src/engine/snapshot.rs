@@ -7,7 +7,7 @@ use super::lane::Lane;
 use super::state::{Saved, State};
 use crate::plan::Threshold;
 
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 
 /// Why bytes are no snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -74,6 +74,8 @@ pub struct Limits {
     pub frame_bytes: usize,
     /// `:receive-bytes`: memory for messages that have arrived in part, over all connections.
     pub receive_bytes: usize,
+    /// `:queue`: notices that wait for one notifier; when there are more, older ones of a key give way.
+    pub queue: usize,
 }
 
 impl Default for Limits {
@@ -88,6 +90,7 @@ impl Default for Limits {
             event_bytes: 1 << 20,
             frame_bytes: 16 << 20,
             receive_bytes: 64 << 20,
+            queue: 10_000,
         }
     }
 }

@@ -193,6 +193,27 @@ impl Notifier {
         }
     }
 
+    /// What is left of a notifier of which only the address is known: it signs nothing and logs in nowhere.
+    pub fn bare(name: &str, address: &Address) -> Notifier {
+        let (headers, severities, ca) = (Headers::default(), Severities::default(), None);
+        let via = match address.clone() {
+            Address::Log(path) => Via::Log(Log { path }),
+            Address::Webhook(url) => Via::Webhook(Webhook { url, secrets: Vec::new(), headers, ca }),
+            Address::PagerDuty { url, routing_key } => {
+                Via::PagerDuty(PagerDuty { url, routing_key, severities, client: None, client_url: None, ca })
+            }
+            Address::Alertmanager(url) => {
+                Via::Alertmanager(Alertmanager { url, resend: Notifier::RESEND, severities, headers, ca })
+            }
+            Address::Email { host, port, from, to } => {
+                let security = if port == 465 { MailSecurity::Tls } else { MailSecurity::StartTls };
+                Via::Email(Box::new(Email { host, port, security, login: None, from, to, ca }))
+            }
+            Address::Exec(command) => Via::Exec(Exec { command }),
+        };
+        Notifier { name: name.to_string(), via, timeout: Notifier::TIMEOUT, give_up: Notifier::GIVE_UP }
+    }
+
     /// The same notifier, sending to an address of before. None if that is of another type.
     pub fn at(&self, address: &Address) -> Option<Notifier> {
         let via = match (&self.via, address) {

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::apply::Counting;
@@ -17,10 +18,10 @@ use super::http::metrics::Published;
 use super::keep::record::Record;
 use super::keep::{Keeper, Snapshot};
 use super::notices::Notices;
-use super::output::Lines;
 use super::record::Recorder;
 use super::reload::Reloads;
-use super::{accept, clock, lock, output};
+use super::{accept, clock, lock};
+use crate::deliver::{Lines, Message};
 use crate::engine::{self, Edits, Evaluator, Lane, Transition, Verdict};
 use crate::plan::{Plan, Timestamp};
 use crate::source::recording;
@@ -35,9 +36,11 @@ const LONG_PATIENCE: Duration = Duration::from_secs(10);
 /// What lanes count is taken in at least so often, in microseconds, that long windows show in the metrics.
 const CATCH_UP: i64 = 10_000_000;
 
+/// Transitions to a piece.
+const PIECE: usize = 256;
 /// With more pieces that nobody has read, no more windows are closed.
 const STUCK: usize = 64;
-/// When the writer is asked again whether it takes more.
+/// When the courier is asked again whether it takes more.
 const SOON: Duration = Duration::from_millis(20);
 
 /// What the judge is asked.
@@ -67,7 +70,8 @@ pub struct Judge {
     pub countings: Vec<Arc<Mutex<Counting>>>,
     pub desks: Vec<mpsc::UnboundedSender<desk::Request>>,
     pub acceptor: mpsc::UnboundedSender<accept::Request>,
-    pub out: SyncSender<Lines>,
+    /// Who tells people.
+    pub out: mpsc::Sender<Message>,
     pub keeper: Option<Arc<Keeper>>,
     /// Where snapshots are written.
     pub snapshots: SyncSender<Snapshot>,
@@ -76,8 +80,10 @@ pub struct Judge {
     pub published: Arc<Mutex<Arc<Published>>>,
     pub notices: Notices,
     pub reloads: Arc<Reloads>,
-    /// Transitions that the writer has not taken yet, in pieces.
-    pub backlog: VecDeque<Lines>,
+    /// What the courier has not taken yet: transitions in pieces.
+    pub backlog: VecDeque<Message>,
+    /// The number of the next transition, where nobody keeps them.
+    pub numbered: u64,
     /// The clocks when the last tick began.
     pub last: Clocks,
     /// When the judge was last done with something, by the boot clock.
@@ -250,28 +256,29 @@ impl Judge {
         let lines = transitions.iter().map(|transition| transition.to_json(&self.plan).to_string()).collect();
         let lines = match &self.keeper {
             Some(keeper) => keeper.tell(lines),
-            None => lines.into_iter().map(|line: String| (0, line.into())).collect(),
+            None => (self.numbered..).zip(lines.into_iter().map(Arc::from)).collect(),
         };
+        self.numbered += lines.len() as u64;
         self.hand_on(lines);
         self.send(false);
     }
 
-    /// Lines go to the writer in pieces, after those that wait already.
+    /// Transitions go to the courier in pieces, after those that wait already.
     fn hand_on(&mut self, lines: Lines) {
         let mut lines = lines.into_iter().peekable();
         while lines.peek().is_some() {
-            self.backlog.push_back(lines.by_ref().take(output::PIECE).collect());
+            self.backlog.push_back(Message::Lines(lines.by_ref().take(PIECE).collect()));
         }
     }
 
-    /// Gives the writer what it takes, or waits until it has taken all.
+    /// Gives the courier what it takes, or waits until it has taken all.
     fn send(&mut self, all: bool) {
         while let Some(piece) = self.backlog.pop_front() {
-            let sent = if all { self.out.send(piece).map_err(|_| None) } else { try_send(&self.out, piece) };
+            let sent = if all { self.out.blocking_send(piece).map_err(|_| None) } else { try_send(&self.out, piece) };
             match sent {
                 Ok(()) => {}
                 Err(Some(piece)) => return self.backlog.push_front(piece),
-                // Standard output takes no more; the writer has said so, and the process is about to stop.
+                // Standard output takes no more; the courier has said so, and the process is about to stop.
                 Err(None) => return self.backlog.clear(),
             }
         }
@@ -301,6 +308,8 @@ impl Judge {
         drop(guards);
         // What was removed belongs to the plan that had it.
         self.tell(transitions);
+        self.backlog.push_back(Message::Edited(Box::new(plan.routing.clone())));
+        self.send(false);
         self.plan = plan;
         self.publish();
         edits
@@ -395,10 +404,10 @@ impl Judge {
 }
 
 /// What was not taken, if it may be later.
-fn try_send(out: &SyncSender<Lines>, piece: Lines) -> Result<(), Option<Lines>> {
+fn try_send(out: &mpsc::Sender<Message>, piece: Message) -> Result<(), Option<Message>> {
     out.try_send(piece).map_err(|error| match error {
         TrySendError::Full(piece) => Some(piece),
-        TrySendError::Disconnected(_) => None,
+        TrySendError::Closed(_) => None,
     })
 }
 

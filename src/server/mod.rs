@@ -15,7 +15,6 @@ mod files;
 mod http;
 mod keep;
 mod notices;
-mod output;
 pub mod pem;
 mod record;
 pub mod reload;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
@@ -18,16 +18,17 @@ use super::apply::{Applying, Counting};
 use super::clock::Clocks;
 use super::counters::{Counters, Source};
 use super::desk::{self, Desk};
-use super::http::metrics::Published;
+use super::http::metrics::{Published, late_judge};
 use super::http::{Page, Places};
 use super::judge::{self, Judge};
 use super::keep::Keeper;
 use super::notices::Notices;
 use super::record::Recorder;
 use super::reload::{self, Load, Reloads};
-use super::{files, output, state, tls};
+use super::{clock, files, state, tls};
+use crate::deliver::{self, Deliveries, Directory, Origin, Outbox};
 use crate::engine::Evaluator;
-use crate::plan::Plan;
+use crate::plan::{Plan, Timestamp};
 
 /// The buffer of a UDP socket, in bytes: a surge waits there while a window closes. The system may give less.
 const UDP_BUFFER: usize = 8 << 20;
@@ -67,6 +68,8 @@ struct Opened {
     started: Clocks,
     evaluator: Evaluator,
     keeper: Option<(Arc<Keeper>, JoinHandle<()>)>,
+    outbox: Outbox,
+    kept: Option<deliver::Kept>,
 }
 
 /// What tells the main thread to stop.
@@ -121,6 +124,10 @@ fn open(plan: &Arc<Plan>, settings: &Settings) -> Result<Opened, Failure> {
         Some((evaluator, keeper)) => (evaluator, Some(keeper)),
         None => (state::fresh(plan, started), None),
     };
+    let (outbox, kept) = open_outbox(plan, settings.state.as_deref(), started.wall)?;
+    if let Some((keeper, _)) = &keeper {
+        keeper.number_from(outbox.taken());
+    }
     let recorder = match &settings.record {
         None => None,
         Some(path) => {
@@ -132,7 +139,19 @@ fn open(plan: &Arc<Plan>, settings: &Settings) -> Result<Opened, Failure> {
             Some(Arc::new(recorder))
         }
     };
-    Ok(Opened { doors, sockets, recorder, started, evaluator, keeper })
+    Ok(Opened { doors, sockets, recorder, started, evaluator, keeper, outbox, kept })
+}
+
+/// What is still to be told, where a process before left it.
+fn open_outbox(plan: &Plan, state: Option<&Path>, now: Timestamp) -> Result<(Outbox, Option<deliver::Kept>), Failure> {
+    let directory = Directory::of(&plan.routing, plan.limits.queue);
+    match state {
+        None => Ok((Outbox::new(directory), None)),
+        Some(folder) => {
+            let (outbox, kept) = deliver::open(&folder.join("outbox"), directory, now).map_err(Failure::Start)?;
+            Ok((outbox, Some(kept)))
+        }
+    }
 }
 
 fn listen(address: SocketAddr, source: Source) -> Result<std::net::TcpListener, Failure> {
@@ -188,6 +207,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let published = Arc::new(Mutex::new(Arc::new(Published::of(&plan, &evaluator))));
     let (reloading, reload_requests) = mpsc::unbounded_channel();
     let reloads = Arc::new(Reloads::default());
+    let deliveries = Arc::new(Deliveries::default());
     let page = Page {
         server: Arc::new(plan.server.clone()),
         judge: requests.clone(),
@@ -195,6 +215,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         stopping: Arc::clone(&stopping),
         reloads: Arc::clone(&reloads),
         reloading: reloading.clone(),
+        deliveries: Arc::clone(&deliveries),
         places: Places::default(),
     };
 
@@ -204,7 +225,18 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let senders: Vec<_> = desks.iter().map(|desk| desk.requests.clone()).collect();
 
     let (failed, failure) = oneshot::channel();
-    let (out, writer) = output::start(keeper.clone(), move |error| drop(failed.send(error))).map_err(start)?;
+    let telling = deliver::Settings {
+        routing: plan.routing.clone(),
+        queue: plan.limits.queue,
+        outbox: std::mem::take(&mut opened.outbox),
+        kept: opened.kept.take(),
+        dead_letters: settings.state.as_ref().map(|folder| folder.join("dead-letters.jsonl")),
+        origin: keeper.clone().map(|keeper| keeper as Arc<dyn Origin>),
+        now: || deliver::Now { wall: clock::wall(), boot: clock::boot() },
+        deliveries: Arc::clone(&deliveries),
+        trouble: trouble(&counters, &stopping, keeper.as_ref()),
+    };
+    let (out, courier) = deliver::start(telling, move |error| drop(failed.send(error))).map_err(start)?;
     let (snapshots, snapshot_writer) = state::write_snapshots(keeper.clone()).map_err(start)?;
     let (acceptor, accepting) = mpsc::unbounded_channel();
     let judge = Judge {
@@ -222,6 +254,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         notices: Notices::default(),
         reloads: Arc::clone(&reloads),
         backlog: std::collections::VecDeque::new(),
+        numbered: 0,
         last: opened.started,
         done: opened.started.boot,
         caught_up: opened.started.boot,
@@ -262,7 +295,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     answering.abort();
     let _ = answering.await;
     drop(reception);
-    // The judge has dropped the queue of the writer, and nobody else asks the lane threads.
+    // The judge has dropped the queue of the courier, and nobody else asks the lane threads.
     let (ended, end) = oneshot::channel();
     let last = move || {
         let _ = judging.join();
@@ -270,7 +303,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
             drop(requests);
             let _ = thread.join();
         }
-        let _ = writer.join();
+        let _ = courier.join();
         let _ = snapshot_writer.join();
         // The thread that syncs sees that nobody keeps anything any more.
         drop(keeper);
@@ -285,6 +318,22 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         Stop::Signal(_) => Ok(counters),
         Stop::Output(error) => Err(Failure::Output(error, counters)),
     }
+}
+
+/// Asked before each heartbeat: why events are not taken, not kept, or windows not judged on time.
+fn trouble(
+    counters: &Arc<Counters>,
+    stopping: &Arc<AtomicBool>,
+    keeper: Option<&Arc<Keeper>>,
+) -> Box<dyn Fn() -> Option<String> + Send> {
+    let (counters, stopping, keeper) = (Arc::clone(counters), Arc::clone(stopping), keeper.cloned());
+    Box::new(move || {
+        if stopping.load(Relaxed) {
+            return Some("the daemon is stopping".to_string());
+        }
+        let late = late_judge(&counters).map(|seconds| format!("no window could be closed for {seconds} seconds"));
+        late.or_else(|| keeper.as_ref()?.trouble().map(|trouble| format!("state cannot be kept: {trouble}")))
+    })
 }
 
 fn start_desks(

@@ -99,6 +99,11 @@ impl Store {
         Ok(position)
     }
 
+    /// How far has been appended.
+    pub fn appended(&self) -> Position {
+        Position(self.0.appended.load(Ordering::Acquire))
+    }
+
     /// Writes the state before the first record of a segment, which [`Journal::rotate`](super::Journal::rotate) began.
     ///
     /// When this returns it is on the disk, and the segments and snapshots before it are removed. After an error nothing

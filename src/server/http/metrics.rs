@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use hyper::StatusCode;
 
 use super::{Answer, long};
+use crate::deliver::{Numbers, OfNotifier};
 use crate::engine::{Evaluator, Intake};
 use crate::plan::Plan;
 use crate::server::clock;
@@ -63,12 +64,20 @@ pub fn late_judge(counters: &Counters) -> Option<i64> {
 pub fn page(local: &Local) -> Answer {
     let published = Arc::clone(&*lock(&local.page.published));
     let keeper = local.applying.keeper.as_deref();
-    let text = render(&published, &local.applying.counters, &local.page.reloads, keeper);
+    let deliveries = local.page.deliveries.lock().clone();
+    let counters = &local.applying.counters;
+    let text = render(&published, counters, &local.page.reloads, keeper, &deliveries);
     long(local, StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
 }
 
 /// The whole page.
-pub fn render(published: &Published, counters: &Counters, reloads: &Reloads, keeper: Option<&Keeper>) -> String {
+pub fn render(
+    published: &Published,
+    counters: &Counters,
+    reloads: &Reloads,
+    keeper: Option<&Keeper>,
+    deliveries: &Numbers,
+) -> String {
     let mut page = Page { text: String::new() };
     page.family("highwater_build_info", "gauge", "The version that runs.");
     page.sample("highwater_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -78,6 +87,7 @@ pub fn render(published: &Published, counters: &Counters, reloads: &Reloads, kee
     if let Some(keeper) = keeper {
         of_state(&mut page, keeper);
     }
+    of_deliveries(&mut page, deliveries);
     of_thresholds(&mut page, &published.plan, published);
     page.text
 }
@@ -145,6 +155,18 @@ fn of_process(page: &mut Page, counters: &Counters) {
         page.family(&name, "counter", help);
         page.sample(&name, &[], count.load(Relaxed));
     }
+    let alive = i64::try_from(counters.alive.load(Relaxed)).unwrap_or(i64::MAX);
+    let lag = clock::boot().saturating_sub(alive).max(0) as f64 / 1e6;
+    page.family(
+        "highwater_watermark_lag_seconds",
+        "gauge",
+        "How far windows are judged behind the clock, besides the grace.",
+    );
+    page.sample("highwater_watermark_lag_seconds", &[], lag);
+    let events: u64 = Source::ALL.iter().map(|source| counters.of(*source).events.load(Relaxed)).sum();
+    let late = counters.late.load(Relaxed) as f64 / events.max(1) as f64;
+    page.family("highwater_late_event_ratio", "gauge", "Late events to all events, since the start.");
+    page.sample("highwater_late_event_ratio", &[], late);
     page.family("highwater_unwatched_seconds_total", "counter", "Time that jumps of the clock left unwatched.");
     let unwatched = counters.unwatched.load(Relaxed) as f64 / 1e6;
     page.sample("highwater_unwatched_seconds_total", &[], unwatched);
@@ -169,6 +191,57 @@ fn of_state(page: &mut Page, keeper: &Keeper) {
     let name = "highwater_journal_bytes";
     page.family(name, "gauge", "Length of the journal since the last snapshot.");
     page.sample(name, &[], keeper.journal_bytes());
+}
+
+fn of_deliveries(page: &mut Page, deliveries: &Numbers) {
+    type Count = fn(&OfNotifier) -> u64;
+    let families: [(&str, &str, &str, Count); 4] = [
+        ("delivered_total", "counter", "Messages that a notifier has accepted.", |of| of.delivered),
+        ("failed_attempts_total", "counter", "Attempts to deliver that failed and are made again.", |of| of.failed),
+        ("dead_letters_total", "counter", "Messages that were rejected or given up.", |of| of.dead),
+        ("waiting", "gauge", "Messages that wait to be delivered.", |of| of.waiting as u64),
+    ];
+    for (name, kind, help, count) in families {
+        let name = format!("highwater_notifier_{name}");
+        page.family(&name, kind, help);
+        for (notifier, of) in &deliveries.notifiers {
+            page.sample(&name, &[("notifier", notifier)], count(of));
+        }
+    }
+    let name = "highwater_notifier_waiting_seconds";
+    page.family(name, "gauge", "For how long the oldest message has waited.");
+    for (notifier, of) in &deliveries.notifiers {
+        let waited = of.since.map_or(0, |since| (clock::wall().micros() - since.micros()).max(0));
+        page.sample(name, &[("notifier", notifier)], waited as f64 / 1e6);
+    }
+    let families: [(&str, &str, &str, u64); 6] = [
+        (
+            "collapsed_notices_total",
+            "counter",
+            "Notices that gave way to later ones in a full queue.",
+            deliveries.collapsed,
+        ),
+        ("pending_notices", "gauge", "Notices that a rollup holds back.", deliveries.pending as u64),
+        ("told_violations", "gauge", "Violations told and not over, for each notifier.", deliveries.open as u64),
+        (
+            "outbox_failing",
+            "gauge",
+            "1 while what is to be told would be lost with the process.",
+            deliveries.trouble.is_some().into(),
+        ),
+        ("heartbeats_total", "counter", "Heartbeats that were sent and accepted.", deliveries.heartbeats),
+        (
+            "heartbeat_failing",
+            "gauge",
+            "1 if the last heartbeat was held back or did not arrive.",
+            deliveries.heart.is_some().into(),
+        ),
+    ];
+    for (name, kind, help, value) in families {
+        let name = format!("highwater_{name}");
+        page.family(&name, kind, help);
+        page.sample(&name, &[], value);
+    }
 }
 
 fn of_reloads(page: &mut Page, reloads: &Reloads) {

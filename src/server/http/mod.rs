@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use super::desk::{Hearing, Local};
 use super::judge;
 use super::reload::{self, Reloads};
+use crate::deliver::Deliveries;
 use crate::plan::{EventTime, Server};
 use held::{Held, HeldAs};
 use metrics::Published;
@@ -47,6 +48,7 @@ pub struct Page {
     pub stopping: Arc<std::sync::atomic::AtomicBool>,
     pub reloads: Arc<Reloads>,
     pub reloading: tokio::sync::mpsc::UnboundedSender<reload::Request>,
+    pub deliveries: Arc<Deliveries>,
     pub places: Places,
 }
 
@@ -167,6 +169,11 @@ fn readiness(local: &Local) -> Answer {
     if let Some(trouble) = local.applying.keeper.as_ref().and_then(|keeper| keeper.trouble()) {
         let message =
             format!("state cannot be kept: {trouble}; events are counted on, and would be lost with the process\n");
+        return text(StatusCode::SERVICE_UNAVAILABLE, &message);
+    }
+    if let Some(trouble) = &local.page.deliveries.lock().trouble {
+        let message =
+            format!("the outbox cannot be kept: {trouble}; what is to be told would be lost with the process\n");
         return text(StatusCode::SERVICE_UNAVAILABLE, &message);
     }
     health(local)

@@ -10,6 +10,7 @@ mod recover;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::lock;
+use crate::deliver::Origin;
 use crate::plan::{Durability, Keeping};
 use crate::store::{Journal, Position, SegmentNumber, Started, Store};
 use record::{Moment, Record};
@@ -205,6 +207,12 @@ impl Keeper {
         self.renew.store(true, Ordering::Release);
     }
 
+    /// No transition has a number before this one any more: an outbox has taken so many.
+    pub fn number_from(&self, taken: u64) {
+        let mut outbox = lock(&self.outbox);
+        outbox.next = outbox.next.max(taken);
+    }
+
     /// What is not known to have been told.
     pub fn untold(&self) -> Vec<(u64, Arc<str>)> {
         lock(&self.outbox).waiting.iter().cloned().collect()
@@ -326,6 +334,16 @@ impl Keeper {
         let mut again = lock(&self.again);
         let pause = (again.1 * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
         *again = (now + pause, pause);
+    }
+}
+
+impl Origin for Keeper {
+    fn synced(&self) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(self.synced(self.store.appended()))
+    }
+
+    fn told(&self, before: u64) {
+        self.told(before);
     }
 }
 

@@ -1,0 +1,706 @@
+//! Takes transitions, keeps the outbox on the disk, and tries what is to be told until it has arrived or is given up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::attempts::Attempts;
+use super::dead_letters::{self, DeadLetters};
+use super::journal::Kept;
+use super::numbers::Deliveries;
+use super::transport::Transports;
+use crate::notify::{Batch, Outcome};
+use crate::outbox::{Directory, Dispatch, Input, Outbox, Queue};
+use crate::plan::{Address, Heartbeat, Notifier, Routing, Timestamp, Via};
+use crate::route::Notice;
+
+/// So many pieces may wait to be taken; then the judge keeps them.
+const WAITING: usize = 64;
+/// So many pieces are taken before they are brought to the disk together.
+const TOGETHER: usize = 16;
+/// Without routes, so many messages to standard output may wait before no more transitions are taken.
+const MOST_TO_OUTPUT: usize = 16;
+/// At an orderly end, deliveries go on so long.
+const LAST: Duration = Duration::from_secs(5);
+/// It looks around at least so often, in microseconds.
+const LONGEST_PAUSE: i64 = 1_000_000;
+/// So many notifiers are remembered that are configured otherwise by now.
+const MOST_FORMER: usize = 100;
+/// The notifier of standard output, where there are no routes.
+const OUTPUT: &str = "log";
+/// No heartbeat is sent when something has waited so long, in microseconds, or for two heartbeats.
+const PATIENCE: i64 = 60_000_000;
+/// What is too old is looked for so often, in microseconds.
+const LOOK: i64 = 60_000_000;
+/// A cause is cut to so many characters.
+const LONGEST_CAUSE: usize = 500;
+
+/// Transitions, each with its number.
+pub type Lines = Vec<(u64, Arc<str>)>;
+
+/// What the courier is told by the judge.
+pub enum Message {
+    Lines(Lines),
+    /// Other routes or notifiers, from here on.
+    Edited(Box<Routing>),
+}
+
+/// The clocks: the time of day, and the boot clock in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    pub wall: Timestamp,
+    pub boot: i64,
+}
+
+/// Who made the transitions, and keeps them until they were taken.
+pub trait Origin: Send + Sync {
+    /// Waits until what they come from is on the disk, or cannot be brought there.
+    fn synced(&self) -> Pin<Box<dyn Future<Output = ()> + '_>>;
+    /// All before this number were taken.
+    fn told(&self, before: u64);
+}
+
+/// Where it begins.
+pub struct Settings {
+    pub routing: Routing,
+    /// So many notices may wait for one notifier.
+    pub queue: usize,
+    pub outbox: Outbox,
+    pub kept: Option<Kept>,
+    pub dead_letters: Option<PathBuf>,
+    pub origin: Option<Arc<dyn Origin>>,
+    pub now: fn() -> Now,
+    pub deliveries: Arc<Deliveries>,
+    /// Why the daemon does not do its work; asked before each heartbeat.
+    pub trouble: Box<dyn Fn() -> Option<String> + Send>,
+}
+
+/// Starts the thread; `failed` is called once if there are no routes and standard output takes no more.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn start(
+    settings: Settings,
+    failed: impl FnOnce(io::Error) + Send + 'static,
+) -> io::Result<(mpsc::Sender<Message>, std::thread::JoinHandle<()>)> {
+    let (queue, waiting) = mpsc::channel(WAITING);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = std::thread::Builder::new().name("courier".to_string()).spawn(move || {
+        let tasks = tokio::task::LocalSet::new();
+        if let Err(error) = tasks.block_on(&runtime, Courier::new(settings).run(waiting)) {
+            failed(error);
+        }
+        // A program or a resolver that does not end is not waited for.
+        runtime.shutdown_background();
+    })?;
+    Ok((queue, thread))
+}
+
+/// The outbox and all that goes on with it.
+struct Courier {
+    outbox: Outbox,
+    kept: Option<Kept>,
+    dead_letters: Option<DeadLetters>,
+    origin: Option<Arc<dyn Origin>>,
+    now: fn() -> Now,
+    deliveries: Arc<Deliveries>,
+    /// By name, as they are now; and those that were, while something may still go to them.
+    notifiers: BTreeMap<Arc<str>, Rc<Notifier>>,
+    former: Vec<Rc<Notifier>>,
+    attempts: BTreeMap<Arc<str>, Attempts>,
+    transports: Rc<Transports>,
+    done: JoinSet<Done>,
+    on: On,
+    /// Dispatches before this number may leave.
+    durable: u64,
+    /// When what is too old was last looked for, by the boot clock.
+    looked: i64,
+    /// When dead letters may be written again after a failure.
+    bury_at: i64,
+    /// When Alertmanagers are told again.
+    resend_at: BTreeMap<Arc<str>, i64>,
+    heartbeat: Option<Heartbeat>,
+    beat_at: i64,
+    trouble: Box<dyn Fn() -> Option<String> + Send>,
+    queue: usize,
+}
+
+/// What goes on, each at most once at a time.
+#[derive(Debug, Default)]
+struct On {
+    /// Whether something is to be brought to the disk before it may leave.
+    is_dirty: bool,
+    is_syncing: bool,
+    is_writing: bool,
+    is_burying: bool,
+    is_resending: bool,
+    is_beating: bool,
+    /// Transitions before this number are known to have been taken.
+    told: u64,
+}
+
+/// What goes on beside the loop.
+enum Done {
+    Attempt { notifier: Arc<str>, dispatch: Dispatch, outcome: Outcome },
+    Synced { next: u64, taken: u64, result: io::Result<()> },
+    Written(io::Result<u64>),
+    Buried { before: u64, result: io::Result<()> },
+    Resent,
+    Beaten(Outcome),
+}
+
+impl Courier {
+    fn new(settings: Settings) -> Courier {
+        let Settings { routing, queue, outbox, kept, dead_letters, origin, now, deliveries, trouble } = settings;
+        let mut courier = Courier {
+            outbox,
+            kept,
+            dead_letters: dead_letters.map(DeadLetters::at),
+            origin,
+            now,
+            deliveries,
+            notifiers: BTreeMap::new(),
+            former: Vec::new(),
+            attempts: BTreeMap::new(),
+            transports: Rc::new(Transports::default()),
+            done: JoinSet::new(),
+            on: On { is_dirty: true, ..On::default() },
+            durable: 0,
+            looked: 0,
+            bury_at: 0,
+            resend_at: BTreeMap::new(),
+            heartbeat: None,
+            beat_at: 0,
+            trouble,
+            queue,
+        };
+        courier.know(&routing);
+        courier
+    }
+
+    /// Goes on until nobody sends messages any more, and then until all has arrived or the last time is over.
+    async fn run(mut self, mut messages: mpsc::Receiver<Message>) -> io::Result<()> {
+        let mut end = None;
+        loop {
+            let now = (self.now)();
+            self.pass(now);
+            self.keep(now);
+            self.begin_attempts(now);
+            self.resend(now);
+            self.beat(now);
+            self.publish();
+            if end.is_some_and(|end| self.is_over(end)) {
+                break;
+            }
+            let pause = self.pause(now);
+            tokio::select! {
+                message = messages.recv(), if end.is_none() && self.may_take() => match message {
+                    Some(message) => self.take(message, &mut messages),
+                    None => end = Some(self.close()),
+                },
+                Some(done) = self.done.join_next() => {
+                    // What panicked or was aborted does not come here: there is nothing of both.
+                    if let Ok(done) = done {
+                        self.settle(done)?;
+                    }
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        self.finish();
+        Ok(())
+    }
+
+    /// Whether more transitions are taken: without routes, not while nobody reads standard output.
+    fn may_take(&self) -> bool {
+        self.outbox.directory().routes.is_some()
+            || self.outbox.queue(OUTPUT).is_none_or(|queue| queue.len() < MOST_TO_OUTPUT)
+    }
+
+    fn take(&mut self, message: Message, messages: &mut mpsc::Receiver<Message>) {
+        let mut next = Some(message);
+        let mut pieces = 0;
+        while let Some(message) = next {
+            match message {
+                Message::Lines(lines) => self.take_lines(&lines),
+                Message::Edited(routing) => self.edit(&routing),
+            }
+            pieces += 1;
+            next = if pieces < TOGETHER && self.may_take() { messages.try_recv().ok() } else { None };
+        }
+    }
+
+    fn take_lines(&mut self, lines: &Lines) {
+        let now = (self.now)().wall;
+        for run in lines.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
+            let first = run[0].0;
+            let lines = run.iter().map(|(_, line)| Arc::clone(line)).collect();
+            self.step(&Input::Took { now, first, lines });
+        }
+        self.on.is_dirty = true;
+    }
+
+    fn edit(&mut self, routing: &Routing) {
+        let now = (self.now)().wall;
+        self.step(&Input::Edited { now, directory: Directory::of(routing, self.queue) });
+        self.on.is_dirty = true;
+        self.know(routing);
+    }
+
+    /// Knows the notifiers as they are now. Those that were are remembered, for what still goes to them.
+    fn know(&mut self, routing: &Routing) {
+        let mut notifiers: BTreeMap<Arc<str>, Rc<Notifier>> = BTreeMap::new();
+        let output = routing.routes.is_none().then(Notifier::standard_output);
+        for notifier in routing.notifiers.iter().cloned().chain(output) {
+            notifiers.insert(notifier.name.as_str().into(), Rc::new(notifier));
+        }
+        self.heartbeat.clone_from(&routing.heartbeat);
+        let before = std::mem::replace(&mut self.notifiers, notifiers);
+        let is_other = |notifier: &Rc<Notifier>| self.notifiers.get(notifier.name.as_str()) != Some(notifier);
+        self.former.extend(before.into_values().filter(is_other));
+        let excess = self.former.len().saturating_sub(MOST_FORMER);
+        self.former.drain(..excess);
+    }
+
+    /// Whom a dispatch is for: as the notifier is now, at the address of the dispatch.
+    fn notifier(&self, name: &Arc<str>, address: &Address) -> Rc<Notifier> {
+        let is_at =
+            |notifier: &&Rc<Notifier>| notifier.name.as_str() == name.as_ref() && notifier.via.address() == *address;
+        let now = self.notifiers.get(name);
+        if let Some(notifier) = now.filter(is_at).or_else(|| self.former.iter().rev().find(is_at)) {
+            return Rc::clone(notifier);
+        }
+        Rc::new(now.and_then(|now| now.at(address)).unwrap_or_else(|| Notifier::bare(name, address)))
+    }
+
+    fn step(&mut self, input: &Input) {
+        self.outbox.step(input);
+        if let Some(kept) = &mut self.kept {
+            kept.append(input);
+        }
+    }
+
+    /// Does what time alone brings about.
+    fn pass(&mut self, now: Now) {
+        let is_due = self.outbox.next_deadline().is_some_and(|deadline| deadline <= now.wall);
+        let looks = now.boot >= self.looked + LOOK;
+        if is_due || (looks && (self.outbox.pending() > 0 || self.outbox.resolved().next().is_some())) {
+            self.step(&Input::Time { now: now.wall });
+            self.on.is_dirty = true;
+        }
+        if looks {
+            self.looked = now.boot;
+            self.give_up(now);
+        }
+    }
+
+    /// Gives up what has become too old and is not on its way.
+    fn give_up(&mut self, now: Now) {
+        let mut old = Vec::new();
+        for (name, queue) in self.outbox.queues() {
+            let attempts = self.attempts.get(name);
+            for dispatch in queue.iter() {
+                let notifier = self.notifier(name, &dispatch.address);
+                if dispatch.made.plus(notifier.give_up) > now.wall {
+                    break;
+                }
+                if attempts.is_none_or(|attempts| !attempts.is_on_its_way(dispatch.number)) {
+                    let last = attempts.and_then(|attempts| attempts.last(dispatch.number));
+                    let why = last.map_or("it could not be tried".to_string(), |(times, why)| {
+                        format!("given up after {times} attempts: {why}")
+                    });
+                    old.push((Arc::clone(name), dispatch.number, why));
+                }
+            }
+        }
+        for (notifier, number, why) in old {
+            self.reject(&notifier, number, &why, now);
+        }
+    }
+
+    /// Brings to the disk what is to outlive the process.
+    fn keep(&mut self, now: Now) {
+        self.bury(now);
+        let (next, taken) = (self.outbox.next(), self.outbox.taken());
+        let Some(kept) = &mut self.kept else {
+            self.durable = next;
+            return self.told(taken);
+        };
+        if !self.on.is_writing
+            && kept.is_due(now.boot)
+            && let Some(snapshot) = kept.begin(&self.outbox, now.boot)
+        {
+            self.on.is_writing = true;
+            self.done.spawn_local(async move { Done::Written(blocking(move || snapshot.write()).await) });
+        }
+        if kept.trouble().is_some() {
+            // Nothing can be waited for; whoever is to be told is told.
+            self.durable = next;
+            return self.told(taken);
+        }
+        if self.on.is_dirty && !self.on.is_syncing {
+            (self.on.is_dirty, self.on.is_syncing) = (false, true);
+            let (store, origin) = (kept.store(), self.origin.clone());
+            self.done.spawn_local(async move {
+                if let Some(origin) = origin {
+                    origin.synced().await;
+                }
+                let result = blocking(move || store.sync().map(drop)).await;
+                Done::Synced { next, taken, result }
+            });
+        }
+    }
+
+    /// Whoever made the transitions need not keep those before this number.
+    fn told(&mut self, taken: u64) {
+        if let Some(origin) = self.origin.as_ref().filter(|_| self.on.told < taken) {
+            origin.told(taken);
+            self.on.told = taken;
+        }
+    }
+
+    /// Writes down dead letters, or only says them if nothing is kept.
+    fn bury(&mut self, now: Now) {
+        let Some(last) = self.outbox.dead().last().map(|dead| dead.number) else { return };
+        if self.on.is_burying || now.boot < self.bury_at {
+            return;
+        }
+        let before = last + 1;
+        let Some(letters) = &self.dead_letters else {
+            for dead in self.outbox.dead() {
+                tracing::error!("never told: {}", dead_letters::line(dead));
+            }
+            return self.buried(before);
+        };
+        let (letters, dead) = (letters.clone(), self.outbox.dead().cloned().collect::<Vec<_>>());
+        self.on.is_burying = true;
+        self.done.spawn_local(async move {
+            let result = blocking(move || letters.append(dead.iter())).await;
+            Done::Buried { before, result }
+        });
+    }
+
+    fn buried(&mut self, before: u64) {
+        for dead in self.outbox.dead().filter(|dead| dead.number < before) {
+            self.deliveries.of(&dead.notifier, |numbers| numbers.dead += 1);
+        }
+        self.step(&Input::Buried { before });
+    }
+
+    fn begin_attempts(&mut self, now: Now) {
+        let mut ready = Vec::new();
+        for (name, queue) in self.outbox.queues().filter(|(_, queue)| !queue.is_empty()) {
+            let attempts = self.attempts.entry(Arc::clone(name)).or_default();
+            let at_once = self.notifiers.get(name).map_or(1, |notifier| notifier.via.at_once());
+            // Standard output is not asked to wait for a disk.
+            let is_output = queue.iter().next().is_some_and(|first| *first.address == Address::Log(None));
+            let durable = if is_output { u64::MAX } else { self.durable };
+            for number in attempts.ready(queue, durable, at_once, now.boot) {
+                if let Some(dispatch) = queue.get(number) {
+                    attempts.begin(dispatch);
+                    ready.push((Arc::clone(name), dispatch.clone()));
+                }
+            }
+            attempts.forget(queue);
+        }
+        for (name, dispatch) in ready {
+            let (notifier, transports) = (self.notifier(&name, &dispatch.address), Rc::clone(&self.transports));
+            let clock = self.now;
+            self.done.spawn_local(async move {
+                let notices: Vec<Notice> =
+                    dispatch.notices.iter().filter_map(|kept| Notice::parse(&kept.line)).collect();
+                let key = key(&name, &notices);
+                let batch = Batch { notices: &notices, key: &key, now: clock().wall, is_test: false };
+                let outcome = transports.attempt(&notifier, &batch).await;
+                Done::Attempt { notifier: name, dispatch, outcome }
+            });
+        }
+    }
+
+    fn settle(&mut self, done: Done) -> io::Result<()> {
+        let now = (self.now)();
+        match done {
+            Done::Attempt { notifier, dispatch, outcome } => return self.answered(&notifier, &dispatch, outcome, now),
+            Done::Synced { next, taken, result } => {
+                self.on.is_syncing = false;
+                if let (Err(error), Some(kept)) = (&result, &mut self.kept) {
+                    kept.sync_failed(error, now.boot);
+                }
+                self.durable = self.durable.max(next);
+                self.told(taken);
+            }
+            Done::Written(result) => {
+                self.on.is_writing = false;
+                if let Some(kept) = &mut self.kept {
+                    kept.written(result, now.boot);
+                }
+            }
+            Done::Buried { before, result } => {
+                self.on.is_burying = false;
+                match result {
+                    Ok(()) => self.buried(before),
+                    Err(error) => {
+                        tracing::error!(%error, "dead letters cannot be written down: they are kept until they can");
+                        self.bury_at = now.boot + LOOK / 2;
+                    }
+                }
+            }
+            Done::Resent => self.on.is_resending = false,
+            Done::Beaten(outcome) => {
+                self.on.is_beating = false;
+                self.beaten(outcome);
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, notifier: &Arc<str>, dispatch: &Dispatch, outcome: Outcome, now: Now) -> io::Result<()> {
+        let number = dispatch.number;
+        let attempts = self.attempts.entry(Arc::clone(notifier)).or_default();
+        match outcome {
+            Outcome::Accepted => {
+                if attempts.failures_in_a_row() > 0 {
+                    tracing::info!("`:{notifier}` takes notices again");
+                }
+                attempts.settle(number);
+                self.deliveries.of(notifier, |numbers| {
+                    numbers.delivered += 1;
+                    numbers.trouble = None;
+                });
+                self.step(&Input::Accepted { notifier: Arc::clone(notifier), number });
+            }
+            Outcome::Rejected { why } => {
+                attempts.settle(number);
+                self.reject(notifier, number, &why, now);
+            }
+            Outcome::Retry { why, after } => {
+                if self.outbox.directory().routes.is_none() && *dispatch.address == Address::Log(None) {
+                    return Err(io::Error::other(why));
+                }
+                let why = cut(&why);
+                let random = random(number, now.boot);
+                let times = attempts.fail(number, &why, after, now.boot, random);
+                if attempts.failures_in_a_row().is_power_of_two() {
+                    tracing::warn!("`:{notifier}` did not take a notice, attempt {times}: {why}; it is tried again");
+                }
+                self.deliveries.of(notifier, |numbers| {
+                    numbers.failed += 1;
+                    numbers.trouble = Some(why.clone());
+                });
+                let give_up = self.notifier(notifier, &dispatch.address).give_up;
+                if dispatch.made.plus(give_up) <= now.wall {
+                    self.reject(notifier, number, &format!("given up after {times} attempts: {why}"), now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, notifier: &Arc<str>, number: u64, why: &str, now: Now) {
+        let why = cut(why);
+        tracing::error!("`:{notifier}` will never take a notice: {why}; it is a dead letter");
+        self.deliveries.of(notifier, |numbers| numbers.trouble = Some(why.clone()));
+        let notifier = Arc::clone(notifier);
+        self.step(&Input::Rejected { now: now.wall, notifier, number, why: why.into() });
+        self.on.is_dirty = true;
+    }
+
+    /// Tells Alertmanagers again what fires, and what has just ended: they forget what they do not hear of.
+    fn resend(&mut self, now: Now) {
+        if self.on.is_resending {
+            return;
+        }
+        let alertmanagers = self.notifiers.values().filter_map(|notifier| match &notifier.via {
+            Via::Alertmanager(alertmanager) => Some((Arc::<str>::from(notifier.name.as_str()), alertmanager.resend)),
+            _ => None,
+        });
+        let due: Vec<_> = alertmanagers
+            .filter(|(name, every)| now.boot >= *self.resend_at.entry(Arc::clone(name)).or_insert(now.boot + every))
+            .collect();
+        let mut again = Vec::new();
+        for (name, every) in due {
+            self.resend_at.insert(Arc::clone(&name), now.boot + every);
+            // What still waits in its queue is told by that.
+            let waits: BTreeSet<&str> = self
+                .outbox
+                .queue(&name)
+                .into_iter()
+                .flat_map(Queue::iter)
+                .flat_map(|dispatch| &dispatch.notices)
+                .map(|kept| kept.dedup_key.as_ref())
+                .collect();
+            let mut by_address: BTreeMap<Vec<u8>, (Arc<Address>, Vec<Arc<str>>, Vec<Arc<str>>)> = BTreeMap::new();
+            let open = self.outbox.open().filter(|told| {
+                told.notifier == name && !told.is_rejected && !waits.contains(told.notice.dedup_key.as_ref())
+            });
+            let open = open.map(|told| (&told.address, &told.notice.line, true));
+            let resolved = self.outbox.resolved().filter(|one| one.notifier == name);
+            let resolved = resolved.map(|one| (&one.address, &one.line, false));
+            for (address, line, is_open) in open.chain(resolved) {
+                let of = by_address
+                    .entry(format!("{address:?}").into_bytes())
+                    .or_insert_with(|| (Arc::clone(address), vec![], vec![]));
+                if is_open { of.1.push(Arc::clone(line)) } else { of.2.push(Arc::clone(line)) }
+            }
+            again.extend(
+                by_address
+                    .into_values()
+                    .map(|(address, open, resolved)| (self.notifier(&name, &address), open, resolved)),
+            );
+        }
+        if again.is_empty() {
+            return;
+        }
+        self.on.is_resending = true;
+        let (transports, clock) = (Rc::clone(&self.transports), self.now);
+        self.done.spawn_local(async move {
+            for (notifier, open, resolved) in again {
+                let parse =
+                    |lines: Vec<Arc<str>>| lines.iter().filter_map(|line| Notice::parse(line)).collect::<Vec<_>>();
+                transports.resend(&notifier, &parse(open), &parse(resolved), clock().wall).await;
+            }
+            Done::Resent
+        });
+    }
+
+    /// Sends a heartbeat if one is due and all is well.
+    fn beat(&mut self, now: Now) {
+        let Some(heartbeat) = self.heartbeat.clone() else { return };
+        if self.on.is_beating || now.boot < self.beat_at {
+            return;
+        }
+        self.beat_at = now.boot + heartbeat.every;
+        let oldest = self.outbox.queues().filter_map(|(name, queue)| Some((queue.since()?, name))).min();
+        let patience = heartbeat.every.saturating_mul(2).max(PATIENCE);
+        let waits = oldest.filter(|(since, _)| since.plus(patience) <= now.wall);
+        let waits = waits.map(|(since, name)| format!("notices to `:{name}` have waited since {since}"));
+        if let Some(why) = (self.trouble)().or(waits) {
+            return self.beaten(Outcome::Rejected { why });
+        }
+        let transports = Rc::clone(&self.transports);
+        self.on.is_beating = true;
+        self.done.spawn_local(async move { Done::Beaten(transports.beat(&heartbeat).await) });
+    }
+
+    fn beaten(&self, outcome: Outcome) {
+        let mut numbers = self.deliveries.lock();
+        match outcome {
+            Outcome::Accepted => {
+                numbers.heartbeats += 1;
+                if numbers.heart.take().is_some() {
+                    tracing::info!("heartbeats are sent again");
+                }
+            }
+            Outcome::Retry { why, .. } | Outcome::Rejected { why } => {
+                let why = cut(&why);
+                if numbers.heart.is_none() {
+                    tracing::warn!("no heartbeat: {why}");
+                }
+                numbers.heart = Some(why);
+            }
+        }
+    }
+
+    fn publish(&self) {
+        let mut numbers = self.deliveries.lock();
+        for (name, queue) in self.outbox.queues() {
+            let of = numbers.notifiers.entry(Arc::clone(name)).or_default();
+            (of.waiting, of.since) = (queue.len(), queue.since());
+        }
+        numbers.collapsed = self.outbox.collapsed();
+        numbers.pending = self.outbox.pending();
+        numbers.open = self.outbox.told();
+        let trouble = self.kept.as_ref().and_then(Kept::trouble);
+        if numbers.trouble.as_deref() != trouble {
+            numbers.trouble = trouble.map(str::to_string);
+        }
+    }
+
+    /// How long nothing is to be done, at most a second.
+    fn pause(&self, now: Now) -> Duration {
+        let retry = self.attempts.values().filter_map(|attempts| attempts.next(now.boot)).map(|at| at - now.boot).min();
+        let ends = self.outbox.next_deadline().map(|at| at.micros() - now.wall.micros());
+        let pause = retry.into_iter().chain(ends).min().unwrap_or(LONGEST_PAUSE).clamp(0, LONGEST_PAUSE);
+        Duration::from_micros(u64::try_from(pause).unwrap_or(0))
+    }
+
+    /// Nobody sends messages any more: when it is over at the latest, but for standard output.
+    fn close(&mut self) -> tokio::time::Instant {
+        if self.kept.is_none() && self.outbox.pending() > 0 {
+            // What routes hold back would be lost with this process.
+            let mut directory = self.outbox.directory().clone();
+            directory.routes = Some(Vec::new());
+            self.step(&Input::Edited { now: (self.now)().wall, directory });
+        }
+        tokio::time::Instant::now() + LAST
+    }
+
+    fn is_over(&self, end: tokio::time::Instant) -> bool {
+        let has_output = self
+            .outbox
+            .queues()
+            .any(|(_, queue)| queue.iter().next().is_some_and(|first| *first.address == Address::Log(None)));
+        if has_output || self.on.is_syncing || self.on.is_writing || self.on.is_burying {
+            return false;
+        }
+        let rests = self.done.is_empty() && (self.kept.is_some() || self.outbox.is_idle());
+        rests || tokio::time::Instant::now() >= end
+    }
+
+    /// The last snapshot; or what is lost.
+    fn finish(mut self) {
+        self.done.abort_all();
+        let now = (self.now)();
+        if let Some(kept) = &mut self.kept {
+            if let Some(snapshot) = kept.begin(&self.outbox, now.boot) {
+                let written = snapshot.write();
+                kept.written(written, now.boot);
+            }
+            return;
+        }
+        let lost: usize = self.outbox.queues().map(|(_, queue)| queue.len()).sum();
+        if lost > 0 {
+            tracing::error!("{lost} messages were not delivered, and without a state folder they are lost");
+        }
+    }
+}
+
+/// By what it says: the same at each attempt and in each process.
+fn key(notifier: &str, notices: &[Notice]) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    part(notifier);
+    for notice in notices {
+        [notice.dedup_key(), notice.text("status"), notice.text("time")].into_iter().for_each(&mut part);
+    }
+    let digest = hash.finalize();
+    let hex = digest.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    format!("msg_{hex}")
+}
+
+/// Any number: it only spreads pauses.
+fn random(number: u64, now: i64) -> u64 {
+    (number ^ now.unsigned_abs()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+}
+
+fn cut(why: &str) -> String {
+    match why.char_indices().nth(LONGEST_CAUSE) {
+        Some((end, _)) => format!("{}…", &why[..end]),
+        None => why.to_string(),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}

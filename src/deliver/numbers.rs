@@ -1,0 +1,49 @@
+//! What became of deliveries, for whoever asks: metrics, state, readiness.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::plan::Timestamp;
+
+/// Shared with those that show it.
+#[derive(Debug, Default)]
+pub struct Deliveries(Mutex<Numbers>);
+
+/// Since the start of the process, where nothing else is said.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers {
+    pub notifiers: BTreeMap<Arc<str>, OfNotifier>,
+    /// Notices that have given way to later ones of their key, ever.
+    pub collapsed: u64,
+    /// Notices that routes hold back now.
+    pub pending: usize,
+    /// Violations told and not over: one for each notifier.
+    pub open: usize,
+    /// Why what is to be told would not outlive the process.
+    pub trouble: Option<String>,
+    pub heartbeats: u64,
+    /// Why the last heartbeat was not sent, or did not arrive.
+    pub heart: Option<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct OfNotifier {
+    pub delivered: u64,
+    pub failed: u64,
+    pub dead: u64,
+    /// Messages that wait now, and since when the oldest does.
+    pub waiting: usize,
+    pub since: Option<Timestamp>,
+    /// Why the last attempt failed; None if it did not.
+    pub trouble: Option<String>,
+}
+
+impl Deliveries {
+    pub fn lock(&self) -> MutexGuard<'_, Numbers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn of<T>(&self, notifier: &Arc<str>, change: impl FnOnce(&mut OfNotifier) -> T) -> T {
+        change(self.lock().notifiers.entry(Arc::clone(notifier)).or_default())
+    }
+}

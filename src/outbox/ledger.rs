@@ -1,0 +1,56 @@
+//! Which violations are open, and who was told of them: their recoveries go there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::queue::Kept;
+use crate::plan::Address;
+
+/// Open violations that somebody was told of, by `violation_id`.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    open: HashMap<Arc<str>, Vec<Told>>,
+}
+
+/// One notifier that a violation went to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    pub notifier: Arc<str>,
+    pub address: Arc<Address>,
+    /// As it was told.
+    pub notice: Kept,
+    /// Whether it will never have heard of it.
+    pub is_rejected: bool,
+}
+
+impl Ledger {
+    pub fn has_told(&self, violation: &str, notifier: &str) -> bool {
+        self.open.get(violation).is_some_and(|told| told.iter().any(|one| one.notifier.as_ref() == notifier))
+    }
+
+    pub fn tell(&mut self, told: Told) {
+        self.open.entry(Arc::clone(&told.notice.violation)).or_default().push(told);
+    }
+
+    /// The violation is over: who is to hear of it, in order of name.
+    pub fn close(&mut self, violation: &str) -> Vec<Told> {
+        let mut told = self.open.remove(violation).unwrap_or_default();
+        told.sort_by(|a, b| a.notifier.cmp(&b.notifier));
+        told
+    }
+
+    /// A notifier will never have heard of a violation.
+    pub fn reject(&mut self, violation: &str, notifier: &str) {
+        let told = self.open.get_mut(violation).into_iter().flatten();
+        told.filter(|one| one.notifier.as_ref() == notifier).for_each(|one| one.is_rejected = true);
+    }
+
+    /// What is open, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Told> {
+        self.open.values().flatten()
+    }
+
+    pub fn len(&self) -> usize {
+        self.open.values().map(Vec::len).sum()
+    }
+}

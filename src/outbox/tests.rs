@@ -1,0 +1,318 @@
+//! What the outbox promises, on few subjects and many steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::plan::{Expression, Field, Route, Url};
+
+const S: i64 = 1_000_000;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::clamped(1_700_000_000 * S + seconds * S)
+}
+
+/// The transition of a subject: its `n`th violation, or the end of it.
+fn line(subject: &str, n: u32, status: &str) -> Arc<str> {
+    json!({
+        "v": 1, "status": status, "service": subject, "severity": "page", "labels": {"team": "a"}, "group": {},
+        "time": at(i64::from(n)).to_string(), "dedup_key": subject, "violation_id": format!("{subject}-{n}"),
+    })
+    .to_string()
+    .into()
+}
+
+fn directory(routes: Vec<Route>, queue: usize) -> Directory {
+    let entry =
+        |path: &str, takes_batches| Entry { address: Arc::new(Address::Webhook(Url(path.into()))), takes_batches };
+    let notifiers = [(Arc::from("one"), entry("http://one", false)), (Arc::from("many"), entry("http://many", true))];
+    Directory { routes: Some(routes), notifiers: BTreeMap::from(notifiers), queue }
+}
+
+fn notify(names: &[&str]) -> Route {
+    Route::Notify(names.iter().map(ToString::to_string).collect())
+}
+
+fn took(outbox: &mut Outbox, seconds: i64, lines: &[Arc<str>]) {
+    let first = outbox.taken();
+    outbox.step(&Input::Took { now: at(seconds), first, lines: lines.to_vec() });
+}
+
+/// What waits for a notifier: of each dispatch the violation and status of its notices.
+fn waiting(outbox: &Outbox, notifier: &str) -> Vec<Vec<String>> {
+    let shown = |kept: &Kept| format!("{} {}", kept.violation, if kept.is_recovery { "ok" } else { "violation" });
+    let dispatches = outbox.queue(notifier).into_iter().flat_map(Queue::iter);
+    dispatches.map(|dispatch| dispatch.notices.iter().map(shown).collect()).collect()
+}
+
+fn accept_all(outbox: &mut Outbox, notifier: &str) {
+    let numbers: Vec<u64> = outbox.queue(notifier).into_iter().flat_map(Queue::iter).map(|d| d.number).collect();
+    for number in numbers {
+        outbox.step(&Input::Accepted { notifier: notifier.into(), number });
+    }
+}
+
+#[test]
+fn a_recovery_goes_where_its_violation_went_whatever_routes_say_now() {
+    let mut outbox = Outbox::new(directory(vec![notify(&["one", "many"])], 100));
+    took(&mut outbox, 0, &[line("q", 1, "violation")]);
+    accept_all(&mut outbox, "one");
+    accept_all(&mut outbox, "many");
+    let mut edited = directory(vec![], 100);
+    edited.notifiers.remove("many");
+    outbox.step(&Input::Edited { now: at(1), directory: edited });
+    took(&mut outbox, 2, &[line("q", 1, "ok"), line("r", 1, "violation")]);
+    assert_eq!(waiting(&outbox, "one"), [["q-1 ok"]]);
+    assert_eq!(waiting(&outbox, "many"), [["q-1 ok"]]);
+    let address = &outbox.queue("many").expect("it waits").iter().next().expect("it waits").address;
+    assert_eq!(**address, Address::Webhook(Url("http://many".into())));
+}
+
+#[test]
+fn a_recovery_has_the_identity_that_its_violation_was_told_with() {
+    let with = Route::With {
+        fields: vec![
+            (Field::named("severity"), Expression::Text("ticket".into())),
+            (Field::named("room"), Expression::Text("b".into())),
+        ],
+        children: vec![notify(&["one"])],
+    };
+    let mut outbox = Outbox::new(directory(vec![with], 100));
+    took(&mut outbox, 0, &[line("q", 1, "violation"), line("q", 1, "ok")]);
+    let told: Vec<_> =
+        outbox.queue("one").expect("two").iter().map(|dispatch| dispatch.notices[0].line.clone()).collect();
+    for line in told {
+        let notice = Notice::parse(&line).expect("a notice");
+        assert_eq!(notice.text("severity"), "ticket");
+        assert_eq!(notice.json()["labels"], json!({"team": "a", "room": "b"}));
+    }
+}
+
+#[test]
+fn what_waits_in_a_rollup_leaves_with_its_recovery_in_one_message() {
+    let rollup = Route::Rollup { most: 1, every: 60 * S, children: vec![notify(&["one", "many"])] };
+    let mut outbox = Outbox::new(directory(vec![rollup], 100));
+    took(&mut outbox, 0, &[line("q", 1, "violation")]);
+    took(&mut outbox, 1, &[line("r", 1, "violation"), line("s", 1, "violation")]);
+    took(&mut outbox, 2, &[line("r", 1, "ok")]);
+    let many = vec![vec!["q-1 violation"], vec!["r-1 violation", "r-1 ok"]];
+    assert_eq!(waiting(&outbox, "many"), many);
+    let one = [["q-1 violation"], ["r-1 violation"], ["r-1 ok"]];
+    assert_eq!(waiting(&outbox, "one"), one);
+    outbox.step(&Input::Time { now: at(60) });
+    assert_eq!(waiting(&outbox, "many")[2], ["s-1 violation"]);
+}
+
+#[test]
+fn a_violation_is_told_to_a_notifier_once() {
+    let mut outbox = Outbox::new(directory(vec![notify(&["many"]), notify(&["many"])], 100));
+    took(&mut outbox, 0, &[line("q", 1, "violation"), line("q", 1, "violation")]);
+    assert_eq!(waiting(&outbox, "many"), [["q-1 violation"]]);
+}
+
+#[test]
+fn the_recovery_of_a_rejected_violation_goes_with_it() {
+    for accepted_first in [false, true] {
+        let mut outbox = Outbox::new(directory(vec![notify(&["one"])], 100));
+        took(&mut outbox, 0, &[line("q", 1, "violation")]);
+        if accepted_first {
+            took(&mut outbox, 1, &[line("q", 1, "ok")]);
+        }
+        outbox.step(&Input::Rejected { now: at(2), notifier: "one".into(), number: 0, why: "no".into() });
+        if !accepted_first {
+            took(&mut outbox, 3, &[line("q", 1, "ok")]);
+        }
+        assert!(outbox.queue("one").is_none_or(Queue::is_empty));
+        let whys: Vec<&str> = outbox.dead().map(|dead| dead.why.as_ref()).collect();
+        assert_eq!(whys, ["no", "its violation was rejected"]);
+        outbox.step(&Input::Buried { before: 2 });
+        assert!(outbox.is_idle());
+    }
+}
+
+#[test]
+fn a_shadow_is_never_routed() {
+    let mut outbox = Outbox::new(directory(vec![notify(&["one"])], 100));
+    let mut shadow: serde_json::Value = serde_json::from_str(&line("q", 1, "violation")).expect("JSON");
+    shadow["shadow"] = true.into();
+    took(&mut outbox, 0, &[shadow.to_string().into()]);
+    assert!(outbox.is_idle());
+}
+
+#[test]
+fn without_routes_everything_goes_to_standard_output_in_one_piece() {
+    let mut outbox = Outbox::new(Directory::of(&crate::plan::Routing::default(), 100));
+    took(&mut outbox, 0, &[line("q", 1, "violation"), line("q", 1, "ok"), line("r", 7, "ok")]);
+    assert_eq!(waiting(&outbox, "log"), [["q-1 violation", "q-1 ok", "r-7 ok"]]);
+}
+
+#[test]
+fn transitions_are_taken_once_however_often_they_are_handed_over() {
+    let mut outbox = Outbox::new(directory(vec![notify(&["one"])], 100));
+    let lines = vec![line("q", 1, "violation"), line("r", 1, "violation")];
+    outbox.step(&Input::Took { now: at(0), first: 5, lines: lines.clone() });
+    accept_all(&mut outbox, "one");
+    outbox.step(&Input::Took { now: at(1), first: 5, lines: [lines, vec![line("s", 1, "violation")]].concat() });
+    assert_eq!(waiting(&outbox, "one"), [["s-1 violation"]]);
+    assert_eq!(outbox.taken(), 8);
+}
+
+#[test]
+fn a_full_queue_keeps_the_latest_of_each_key_and_loses_nothing_silently() {
+    let mut outbox = Outbox::new(directory(vec![notify(&["one"])], 4));
+    for n in 0..3 {
+        took(&mut outbox, 0, &[line("q", n, "violation"), line("q", n, "ok")]);
+    }
+    // At the fifth the four before it gave way.
+    assert_eq!(waiting(&outbox, "one"), [["q-2 violation"], ["q-2 ok"]]);
+    assert_eq!(outbox.collapsed(), 4);
+    for subject in ["r", "s", "t", "u"] {
+        took(&mut outbox, 0, &[line(subject, 1, "violation")]);
+    }
+    assert_eq!(waiting(&outbox, "one"), [["r-1 violation"], ["s-1 violation"], ["t-1 violation"], ["u-1 violation"]]);
+    assert_eq!(outbox.dead().map(|dead| dead.why.as_ref()).collect::<Vec<_>>(), ["too many were waiting"]);
+}
+
+/// One step of a random story.
+#[derive(Clone, Debug)]
+enum Step {
+    Turn(usize),
+    Time(i64),
+    Accept(usize),
+    Reject(usize),
+    Edit(usize),
+    Bury,
+}
+
+fn routes(choice: usize) -> Vec<Route> {
+    let rollup = || Route::Rollup { most: 1, every: 30 * S, children: vec![notify(&["many"])] };
+    match choice % 4 {
+        0 => vec![notify(&["one"]), rollup()],
+        1 => vec![rollup()],
+        2 => vec![Route::Throttle { most: 2, every: 20 * S, children: vec![notify(&["one", "many"])] }],
+        _ => vec![Route::By { fields: vec![Field::named("service")], children: vec![rollup(), notify(&["one"])] }],
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..5usize).prop_map(Step::Turn),
+        2 => (1..20i64).prop_map(Step::Time),
+        4 => (0..4usize).prop_map(Step::Accept),
+        1 => (0..4usize).prop_map(Step::Reject),
+        1 => (0..4usize).prop_map(Step::Edit),
+        1 => Just(Step::Bury),
+    ];
+    proptest::collection::vec(step, 0..80)
+}
+
+/// The story as inputs, and what was delivered on the way: (notifier, violation, is recovery).
+fn tell(steps: &[Step], cut: Option<usize>, queue: usize) -> (Outbox, Vec<(String, String, bool)>, Vec<Input>) {
+    let mut outbox = Outbox::new(directory(routes(0), queue));
+    let (mut violated, mut counts) = ([false; 5], [0; 5]);
+    let (mut now, mut delivered, mut inputs) = (0, Vec::new(), Vec::new());
+    for (at_step, step) in steps.iter().enumerate() {
+        if cut == Some(at_step) {
+            outbox = Outbox::from_bytes(&outbox.to_bytes()).expect("it was written just now");
+        }
+        let front = |outbox: &Outbox, choice: usize| {
+            let name = if choice.is_multiple_of(2) { "one" } else { "many" };
+            let dispatch = outbox.queue(name)?.iter().nth(choice / 2)?.clone();
+            // As it is tried: never before one of the same key.
+            let mut before = outbox.queue(name)?.iter().take(choice / 2).flat_map(|d| &d.notices);
+            let is_first = before.all(|kept| dispatch.notices.iter().all(|own| own.dedup_key != kept.dedup_key));
+            is_first.then_some((Arc::<str>::from(name), dispatch))
+        };
+        let input = match step {
+            Step::Turn(subject) => {
+                let status = if violated[*subject] { "ok" } else { "violation" };
+                counts[*subject] += u32::from(!violated[*subject]);
+                violated[*subject] = !violated[*subject];
+                let line = line(&format!("s{subject}"), counts[*subject], status);
+                Input::Took { now: at(now), first: outbox.taken(), lines: vec![line] }
+            }
+            Step::Time(seconds) => {
+                now += seconds;
+                Input::Time { now: at(now) }
+            }
+            Step::Accept(choice) => match front(&outbox, *choice) {
+                Some((notifier, dispatch)) => {
+                    for kept in &dispatch.notices {
+                        delivered.push((notifier.to_string(), kept.violation.to_string(), kept.is_recovery));
+                    }
+                    Input::Accepted { notifier, number: dispatch.number }
+                }
+                None => continue,
+            },
+            Step::Reject(choice) => match front(&outbox, *choice) {
+                Some((notifier, dispatch)) => {
+                    Input::Rejected { now: at(now), notifier, number: dispatch.number, why: "no".into() }
+                }
+                None => continue,
+            },
+            Step::Edit(choice) => Input::Edited { now: at(now), directory: directory(routes(*choice), queue) },
+            Step::Bury => Input::Buried { before: outbox.dead().last().map_or(0, |dead| dead.number + 1) },
+        };
+        outbox.step(&input);
+        inputs.push(input);
+    }
+    (outbox, delivered, inputs)
+}
+
+proptest! {
+    #[test]
+    fn its_journal_read_again_and_a_cut_anywhere_give_the_same(steps in steps(), cut in 0..80usize, queue in 3..40usize) {
+        let (outbox, delivered, inputs) = tell(&steps, None, queue);
+        let (resumed, same, _) = tell(&steps, Some(cut), queue);
+        prop_assert_eq!(outbox.to_bytes(), resumed.to_bytes());
+        prop_assert_eq!(delivered, same);
+        let mut again = Outbox::new(directory(routes(0), queue));
+        for input in &inputs {
+            let input = Input::from_bytes(&input.to_bytes()).expect("it was written just now");
+            again.step(&input);
+        }
+        prop_assert_eq!(outbox.to_bytes(), again.to_bytes());
+    }
+
+    #[test]
+    fn a_notifier_hears_of_a_violation_once_before_its_recovery_and_of_that_always(steps in steps()) {
+        let (mut outbox, mut delivered, _) = tell(&steps, None, 10_000);
+        // Everything recovers, and everybody takes everything.
+        let open: BTreeSet<String> = outbox.open().map(|told| told.notice.violation.to_string()).collect();
+        let lines: Vec<_> = open.iter().map(|violation| {
+            let (subject, n) = violation.rsplit_once('-').expect("as the story made it");
+            line(subject, n.parse().expect("a number"), "ok")
+        }).collect();
+        took(&mut outbox, 1_000_000, &lines);
+        outbox.step(&Input::Time { now: at(2_000_000) });
+        for name in ["one", "many"] {
+            for dispatch in outbox.queue(name).into_iter().flat_map(Queue::iter) {
+                for kept in &dispatch.notices {
+                    delivered.push((name.to_string(), kept.violation.to_string(), kept.is_recovery));
+                }
+            }
+        }
+        let distinct: BTreeSet<_> = delivered.iter().collect();
+        prop_assert_eq!(distinct.len(), delivered.len(), "told twice: {:?}", delivered);
+        let place = |notifier: &String, violation: &String, is_recovery| {
+            delivered.iter().position(|one| *one == (notifier.clone(), violation.clone(), is_recovery))
+        };
+        for (notifier, violation, is_recovery) in &delivered {
+            if *is_recovery {
+                prop_assert!(place(notifier, violation, false).is_some());
+                prop_assert!(place(notifier, violation, false) < place(notifier, violation, true));
+            } else if open.contains(violation) {
+                prop_assert!(place(notifier, violation, true).is_some(), "no recovery of {} at {}", violation, notifier);
+            }
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_no_outbox_and_no_input(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Outbox::from_bytes(&bytes);
+        let _ = Input::from_bytes(&bytes);
+    }
+}
