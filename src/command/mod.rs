@@ -3,6 +3,7 @@
 mod as_live;
 pub mod check;
 mod log;
+mod notify_plan;
 pub mod replay;
 pub mod run;
 pub mod send;

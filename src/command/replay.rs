@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+use super::notify_plan::{Night, NotifyPlan};
 use super::summary::{self, Totals};
 use super::terminal::{self, Progress};
 use super::{FAILED, FINE, FOUND, as_live};
@@ -58,6 +59,15 @@ pub struct ReplayArgs {
     /// Exit with 1 if there was a violation (of a threshold that is not `:shadow`)
     #[arg(long)]
     fail_on_violation: bool,
+    /// Say after the summary who would have been told how often, and when at night
+    #[arg(long)]
+    notify_plan: bool,
+    /// When people sleep, in hours of their day, for --notify-plan
+    #[arg(long, value_name = "HOURS", default_value = "22-7", value_parser = Night::parse)]
+    night: (i64, i64),
+    /// How far people's clocks are ahead of UTC, for --notify-plan
+    #[arg(long, value_name = "HOURS", default_value = "0", value_parser = Night::parse_ahead, allow_hyphen_values = true)]
+    utc_offset: i64,
     /// `human`, or `json`: transitions as one JSON object a line on stdout, the summary on stderr
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
@@ -259,19 +269,25 @@ pub struct Printer<'a> {
     args: &'a ReplayArgs,
     plan: Arc<Plan>,
     violations: u64,
+    notify_plan: Option<NotifyPlan>,
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
 }
 
 impl<'a> Printer<'a> {
     fn new(args: &'a ReplayArgs, plan: &Arc<Plan>, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Printer<'a> {
-        Printer { args, plan: Arc::clone(plan), violations: 0, out, err }
+        let night = Night { from: args.night.0, to: args.night.1, ahead: args.utc_offset };
+        let notify_plan = args.notify_plan.then(|| NotifyPlan::new(plan, night));
+        Printer { args, plan: Arc::clone(plan), violations: 0, notify_plan, out, err }
     }
 
     pub fn print(&mut self, transitions: impl Iterator<Item = Transition>) -> ControlFlow<Failure> {
         for transition in transitions {
             let routed = !self.plan.thresholds[transition.threshold].output.shadow;
             self.violations += u64::from(routed && transition.to == Verdict::Violation);
+            if let Some(notify_plan) = &mut self.notify_plan {
+                notify_plan.take(&transition, &self.plan);
+            }
             let written = match self.args.format {
                 Format::Json => writeln!(self.out, "{}", transition.to_json(&self.plan)),
                 Format::Human => human(self.out, &transition, &self.plan),
@@ -288,7 +304,11 @@ impl<'a> Printer<'a> {
     }
 
     fn summarise(&mut self, evaluator: &Evaluator, lane: &Lane, totals: &Totals) -> Result<(), Failure> {
-        let text = summary::render(&self.plan, evaluator, totals);
+        let mut text = summary::render(&self.plan, evaluator, totals);
+        if let Some(notify_plan) = self.notify_plan.take() {
+            text.push('\n');
+            text.push_str(&notify_plan.render());
+        }
         let written = match self.args.format {
             Format::Human => write!(self.out, "\n{text}"),
             Format::Json => write!(self.err, "{text}").or(Ok(())),

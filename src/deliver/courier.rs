@@ -1,6 +1,6 @@
 //! Takes transitions, keeps the outbox on the disk, and tries what is to be told until it has arrived or is given up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -13,13 +13,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::attempts::Attempts;
-use super::dead_letters::{self, DeadLetters};
+use super::dead_letters::DeadLetters;
 use super::journal::Kept;
 use super::numbers::Deliveries;
 use super::transport::Transports;
 use crate::notify::{Batch, Outcome};
-use crate::outbox::{Directory, Dispatch, Input, Outbox, Queue};
-use crate::plan::{Address, Heartbeat, Notifier, Routing, Timestamp, Via};
+use crate::outbox::{Directory, Dispatch, Input, Outbox};
+use crate::plan::{Address, Heartbeat, Notifier, Routing, Timestamp};
 use crate::route::Notice;
 
 /// So many pieces may wait to be taken; then the judge keeps them.
@@ -36,10 +36,8 @@ const LONGEST_PAUSE: i64 = 1_000_000;
 const MOST_FORMER: usize = 100;
 /// The notifier of standard output, where there are no routes.
 const OUTPUT: &str = "log";
-/// No heartbeat is sent when something has waited so long, in microseconds, or for two heartbeats.
-const PATIENCE: i64 = 60_000_000;
 /// What is too old is looked for so often, in microseconds.
-const LOOK: i64 = 60_000_000;
+pub(super) const LOOK: i64 = 60_000_000;
 /// A cause is cut to so many characters.
 const LONGEST_CAUSE: usize = 500;
 
@@ -105,50 +103,50 @@ pub fn start(
 }
 
 /// The outbox and all that goes on with it.
-struct Courier {
-    outbox: Outbox,
-    kept: Option<Kept>,
-    dead_letters: Option<DeadLetters>,
-    origin: Option<Arc<dyn Origin>>,
-    now: fn() -> Now,
-    deliveries: Arc<Deliveries>,
+pub(super) struct Courier {
+    pub(super) outbox: Outbox,
+    pub(super) kept: Option<Kept>,
+    pub(super) dead_letters: Option<DeadLetters>,
+    pub(super) origin: Option<Arc<dyn Origin>>,
+    pub(super) now: fn() -> Now,
+    pub(super) deliveries: Arc<Deliveries>,
     /// By name, as they are now; and those that were, while something may still go to them.
-    notifiers: BTreeMap<Arc<str>, Rc<Notifier>>,
-    former: Vec<Rc<Notifier>>,
-    attempts: BTreeMap<Arc<str>, Attempts>,
-    transports: Rc<Transports>,
-    done: JoinSet<Done>,
-    on: On,
+    pub(super) notifiers: BTreeMap<Arc<str>, Rc<Notifier>>,
+    pub(super) former: Vec<Rc<Notifier>>,
+    pub(super) attempts: BTreeMap<Arc<str>, Attempts>,
+    pub(super) transports: Rc<Transports>,
+    pub(super) done: JoinSet<Done>,
+    pub(super) on: On,
     /// Dispatches before this number may leave.
-    durable: u64,
+    pub(super) durable: u64,
     /// When what is too old was last looked for, by the boot clock.
-    looked: i64,
+    pub(super) looked: i64,
     /// When dead letters may be written again after a failure.
-    bury_at: i64,
+    pub(super) bury_at: i64,
     /// When Alertmanagers are told again.
-    resend_at: BTreeMap<Arc<str>, i64>,
-    heartbeat: Option<Heartbeat>,
-    beat_at: i64,
-    trouble: Box<dyn Fn() -> Option<String> + Send>,
-    queue: usize,
+    pub(super) resend_at: BTreeMap<Arc<str>, i64>,
+    pub(super) heartbeat: Option<Heartbeat>,
+    pub(super) beat_at: i64,
+    pub(super) trouble: Box<dyn Fn() -> Option<String> + Send>,
+    pub(super) queue: usize,
 }
 
 /// What goes on, each at most once at a time.
 #[derive(Debug, Default)]
-struct On {
+pub(super) struct On {
     /// Whether something is to be brought to the disk before it may leave.
-    is_dirty: bool,
-    is_syncing: bool,
-    is_writing: bool,
-    is_burying: bool,
-    is_resending: bool,
-    is_beating: bool,
+    pub(super) is_dirty: bool,
+    pub(super) is_syncing: bool,
+    pub(super) is_writing: bool,
+    pub(super) is_burying: bool,
+    pub(super) is_resending: bool,
+    pub(super) is_beating: bool,
     /// Transitions before this number are known to have been taken.
-    told: u64,
+    pub(super) told: u64,
 }
 
 /// What goes on beside the loop.
-enum Done {
+pub(super) enum Done {
     Attempt { notifier: Arc<str>, dispatch: Dispatch, outcome: Outcome },
     Synced { next: u64, taken: u64, result: io::Result<()> },
     Written(io::Result<u64>),
@@ -271,7 +269,7 @@ impl Courier {
     }
 
     /// Whom a dispatch is for: as the notifier is now, at the address of the dispatch.
-    fn notifier(&self, name: &Arc<str>, address: &Address) -> Rc<Notifier> {
+    pub(super) fn notifier(&self, name: &Arc<str>, address: &Address) -> Rc<Notifier> {
         let is_at =
             |notifier: &&Rc<Notifier>| notifier.name.as_str() == name.as_ref() && notifier.via.address() == *address;
         let now = self.notifiers.get(name);
@@ -281,7 +279,7 @@ impl Courier {
         Rc::new(now.and_then(|now| now.at(address)).unwrap_or_else(|| Notifier::bare(name, address)))
     }
 
-    fn step(&mut self, input: &Input) {
+    pub(super) fn step(&mut self, input: &Input) {
         self.outbox.step(input);
         if let Some(kept) = &mut self.kept {
             kept.append(input);
@@ -324,75 +322,6 @@ impl Courier {
         for (notifier, number, why) in old {
             self.reject(&notifier, number, &why, now);
         }
-    }
-
-    /// Brings to the disk what is to outlive the process.
-    fn keep(&mut self, now: Now) {
-        self.bury(now);
-        let (next, taken) = (self.outbox.next(), self.outbox.taken());
-        let Some(kept) = &mut self.kept else {
-            self.durable = next;
-            return self.told(taken);
-        };
-        if !self.on.is_writing
-            && kept.is_due(now.boot)
-            && let Some(snapshot) = kept.begin(&self.outbox, now.boot)
-        {
-            self.on.is_writing = true;
-            self.done.spawn_local(async move { Done::Written(blocking(move || snapshot.write()).await) });
-        }
-        if kept.trouble().is_some() {
-            // Nothing can be waited for; whoever is to be told is told.
-            self.durable = next;
-            return self.told(taken);
-        }
-        if self.on.is_dirty && !self.on.is_syncing {
-            (self.on.is_dirty, self.on.is_syncing) = (false, true);
-            let (store, origin) = (kept.store(), self.origin.clone());
-            self.done.spawn_local(async move {
-                if let Some(origin) = origin {
-                    origin.synced().await;
-                }
-                let result = blocking(move || store.sync().map(drop)).await;
-                Done::Synced { next, taken, result }
-            });
-        }
-    }
-
-    /// Whoever made the transitions need not keep those before this number.
-    fn told(&mut self, taken: u64) {
-        if let Some(origin) = self.origin.as_ref().filter(|_| self.on.told < taken) {
-            origin.told(taken);
-            self.on.told = taken;
-        }
-    }
-
-    /// Writes down dead letters, or only says them if nothing is kept.
-    fn bury(&mut self, now: Now) {
-        let Some(last) = self.outbox.dead().last().map(|dead| dead.number) else { return };
-        if self.on.is_burying || now.boot < self.bury_at {
-            return;
-        }
-        let before = last + 1;
-        let Some(letters) = &self.dead_letters else {
-            for dead in self.outbox.dead() {
-                tracing::error!("never told: {}", dead_letters::line(dead));
-            }
-            return self.buried(before);
-        };
-        let (letters, dead) = (letters.clone(), self.outbox.dead().cloned().collect::<Vec<_>>());
-        self.on.is_burying = true;
-        self.done.spawn_local(async move {
-            let result = blocking(move || letters.append(dead.iter())).await;
-            Done::Buried { before, result }
-        });
-    }
-
-    fn buried(&mut self, before: u64) {
-        for dead in self.outbox.dead().filter(|dead| dead.number < before) {
-            self.deliveries.of(&dead.notifier, |numbers| numbers.dead += 1);
-        }
-        self.step(&Input::Buried { before });
     }
 
     fn begin_attempts(&mut self, now: Now) {
@@ -513,102 +442,6 @@ impl Courier {
         self.on.is_dirty = true;
     }
 
-    /// Tells Alertmanagers again what fires, and what has just ended: they forget what they do not hear of.
-    fn resend(&mut self, now: Now) {
-        if self.on.is_resending {
-            return;
-        }
-        let alertmanagers = self.notifiers.values().filter_map(|notifier| match &notifier.via {
-            Via::Alertmanager(alertmanager) => Some((Arc::<str>::from(notifier.name.as_str()), alertmanager.resend)),
-            _ => None,
-        });
-        let due: Vec<_> = alertmanagers
-            .filter(|(name, every)| now.boot >= *self.resend_at.entry(Arc::clone(name)).or_insert(now.boot + every))
-            .collect();
-        let mut again = Vec::new();
-        for (name, every) in due {
-            self.resend_at.insert(Arc::clone(&name), now.boot + every);
-            // What still waits in its queue is told by that.
-            let waits: BTreeSet<&str> = self
-                .outbox
-                .queue(&name)
-                .into_iter()
-                .flat_map(Queue::iter)
-                .flat_map(|dispatch| &dispatch.notices)
-                .map(|kept| kept.dedup_key.as_ref())
-                .collect();
-            let mut by_address: BTreeMap<Vec<u8>, (Arc<Address>, Vec<Arc<str>>, Vec<Arc<str>>)> = BTreeMap::new();
-            let open = self.outbox.open().filter(|told| {
-                told.notifier == name && !told.is_rejected && !waits.contains(told.notice.dedup_key.as_ref())
-            });
-            let open = open.map(|told| (&told.address, &told.notice.line, true));
-            let resolved = self.outbox.resolved().filter(|one| one.notifier == name);
-            let resolved = resolved.map(|one| (&one.address, &one.line, false));
-            for (address, line, is_open) in open.chain(resolved) {
-                let of = by_address
-                    .entry(format!("{address:?}").into_bytes())
-                    .or_insert_with(|| (Arc::clone(address), vec![], vec![]));
-                if is_open { of.1.push(Arc::clone(line)) } else { of.2.push(Arc::clone(line)) }
-            }
-            again.extend(
-                by_address
-                    .into_values()
-                    .map(|(address, open, resolved)| (self.notifier(&name, &address), open, resolved)),
-            );
-        }
-        if again.is_empty() {
-            return;
-        }
-        self.on.is_resending = true;
-        let (transports, clock) = (Rc::clone(&self.transports), self.now);
-        self.done.spawn_local(async move {
-            for (notifier, open, resolved) in again {
-                let parse =
-                    |lines: Vec<Arc<str>>| lines.iter().filter_map(|line| Notice::parse(line)).collect::<Vec<_>>();
-                transports.resend(&notifier, &parse(open), &parse(resolved), clock().wall).await;
-            }
-            Done::Resent
-        });
-    }
-
-    /// Sends a heartbeat if one is due and all is well.
-    fn beat(&mut self, now: Now) {
-        let Some(heartbeat) = self.heartbeat.clone() else { return };
-        if self.on.is_beating || now.boot < self.beat_at {
-            return;
-        }
-        self.beat_at = now.boot + heartbeat.every;
-        let oldest = self.outbox.queues().filter_map(|(name, queue)| Some((queue.since()?, name))).min();
-        let patience = heartbeat.every.saturating_mul(2).max(PATIENCE);
-        let waits = oldest.filter(|(since, _)| since.plus(patience) <= now.wall);
-        let waits = waits.map(|(since, name)| format!("notices to `:{name}` have waited since {since}"));
-        if let Some(why) = (self.trouble)().or(waits) {
-            return self.beaten(Outcome::Rejected { why });
-        }
-        let transports = Rc::clone(&self.transports);
-        self.on.is_beating = true;
-        self.done.spawn_local(async move { Done::Beaten(transports.beat(&heartbeat).await) });
-    }
-
-    fn beaten(&self, outcome: Outcome) {
-        let mut numbers = self.deliveries.lock();
-        match outcome {
-            Outcome::Accepted => {
-                numbers.heartbeats += 1;
-                if numbers.heart.take().is_some() {
-                    tracing::info!("heartbeats are sent again");
-                }
-            }
-            Outcome::Retry { why, .. } | Outcome::Rejected { why } => {
-                let why = cut(&why);
-                if numbers.heart.is_none() {
-                    tracing::warn!("no heartbeat: {why}");
-                }
-                numbers.heart = Some(why);
-            }
-        }
-    }
-
     fn publish(&self) {
         let mut numbers = self.deliveries.lock();
         for (name, queue) in self.outbox.queues() {
@@ -694,13 +527,15 @@ fn random(number: u64, now: i64) -> u64 {
     (number ^ now.unsigned_abs()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
-fn cut(why: &str) -> String {
+pub(super) fn cut(why: &str) -> String {
     match why.char_indices().nth(LONGEST_CAUSE) {
         Some((end, _)) => format!("{}…", &why[..end]),
         None => why.to_string(),
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

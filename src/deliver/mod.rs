@@ -3,8 +3,11 @@
 mod attempts;
 mod courier;
 mod dead_letters;
+mod heart;
 mod journal;
+mod keeping;
 mod numbers;
+mod resend;
 mod transport;
 
 pub use crate::outbox::{Directory, Outbox};

@@ -28,8 +28,8 @@ struct Saved {
     addresses: Vec<Arc<Address>>,
     queues: Vec<(Arc<str>, Vec<SavedDispatch>)>,
     open: Vec<SavedTold>,
-    resolved: Vec<(Timestamp, Arc<str>, u32, u32)>,
-    dead: Vec<(u64, Arc<str>, Arc<str>, Timestamp, Vec<u32>)>,
+    resolved: Vec<SavedResolved>,
+    dead: Vec<SavedDead>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,6 +54,23 @@ struct SavedTold {
     address: u32,
     notice: SavedKept,
     is_rejected: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedResolved {
+    at: Timestamp,
+    notifier: Arc<str>,
+    address: u32,
+    line: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedDead {
+    number: u64,
+    notifier: Arc<str>,
+    why: Arc<str>,
+    at: Timestamp,
+    lines: Vec<u32>,
 }
 
 /// Values, each once, by what they are.
@@ -120,12 +137,13 @@ impl Outbox {
         let open = open.collect();
         let resolved = self.resolved.iter().map(|one| {
             let (address, line) = (tables.addresses.place(&one.address), tables.lines.place(&one.line));
-            (one.at, Arc::clone(&one.notifier), address, line)
+            SavedResolved { at: one.at, notifier: Arc::clone(&one.notifier), address, line }
         });
         let resolved = resolved.collect();
         let dead = self.dead.iter().map(|dead| {
             let lines = dead.lines.iter().map(|line| tables.lines.place(line)).collect();
-            (dead.number, Arc::clone(&dead.notifier), Arc::clone(&dead.why), dead.at, lines)
+            let (notifier, why) = (Arc::clone(&dead.notifier), Arc::clone(&dead.why));
+            SavedDead { number: dead.number, notifier, why, at: dead.at, lines }
         });
         let dead = dead.collect();
         let saved = Saved {
@@ -183,11 +201,11 @@ impl Outbox {
             let (address, notice) = (address(told.address)?, kept(told.notice)?);
             outbox.ledger.tell(Told { notifier: told.notifier, address, notice, is_rejected: told.is_rejected });
         }
-        for (at, notifier, place, text) in saved.resolved {
+        for SavedResolved { at, notifier, address: place, line: text } in saved.resolved {
             let (address, line) = (address(place)?, line(text)?);
             outbox.resolved.push_back(Resolved { at, notifier, address, line });
         }
-        for (number, notifier, why, at, places) in saved.dead {
+        for SavedDead { number, notifier, why, at, lines: places } in saved.dead {
             let lines = places.into_iter().map(line).collect::<Option<_>>()?;
             outbox.dead.push_back(Dead { number, notifier, why, at, lines });
         }
