@@ -34,6 +34,8 @@ pub struct Request {
     /// In order; values may be secrets.
     pub headers: Vec<(String, Secret)>,
     pub body: Vec<u8>,
+    /// What of the body is a secret.
+    pub hidden: Option<Secret>,
     /// Certificates in PEM to trust instead of the system's.
     pub ca: Option<PathBuf>,
 }
@@ -49,6 +51,8 @@ pub struct Mail {
     /// The envelope.
     pub from: String,
     pub to: Vec<String>,
+    /// The same at each attempt: the key of the batch.
+    pub key: String,
     /// Headers and body, lines ended by CR LF.
     pub message: Vec<u8>,
 }
@@ -69,6 +73,31 @@ pub struct Program {
     /// Added to the environment.
     pub environment: Vec<(String, String)>,
     pub input: Vec<u8>,
+}
+
+/// What a receiver said to an effect that was performed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Of HTTP; of SMTP, the reply that decided; of a program, its exit status; 0 of a line that is written.
+    pub status: u16,
+    /// How long the receiver wants to be left alone, in microseconds.
+    pub retry_after: Option<i64>,
+    /// The host that a redirect names.
+    pub redirects_to: Option<String>,
+    /// What it said, or the beginning of that.
+    pub body: Vec<u8>,
+    /// What somebody should know although it went well: recipients that were refused.
+    pub warning: Option<String>,
+}
+
+/// Why there is no answer; it may come next time. One line, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble(pub String);
+
+impl From<Trouble> for Outcome {
+    fn from(trouble: Trouble) -> Outcome {
+        Outcome::Retry { why: trouble.0, after: None }
+    }
 }
 
 /// What became of an attempt.
