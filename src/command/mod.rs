@@ -3,9 +3,11 @@
 mod as_live;
 pub mod check;
 mod log;
+pub mod notify;
 mod notify_plan;
 pub mod replay;
 pub mod run;
+mod sample;
 pub mod send;
 pub mod state_folder;
 mod summary;
@@ -24,8 +26,7 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 11] =
-    ["test", "load", "notify", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 10] = ["test", "load", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -48,6 +49,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Takes in events and says at once when a threshold is violated: the daemon
     Run(run::RunArgs),
+    /// Shows what notifiers would send, or sends a marked test
+    Notify(notify::NotifyArgs),
     /// Sends events to a daemon, to try it
     Send(Box<send::SendArgs>),
 }
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Check(args) => with_output(|out, err| check::run(&args, out, err)),
         Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
+        Command::Notify(args) => with_output(|out, err| notify::run(&args, out, err)),
         Command::Send(args) => with_output(|_, err| send::run(&args, err)),
         // Its threads write for themselves.
         Command::Run(args) => run::run(args),

@@ -507,7 +507,7 @@ impl Courier {
 }
 
 /// By what it says: the same at each attempt and in each process.
-fn key(notifier: &str, notices: &[Notice]) -> String {
+pub fn key(notifier: &str, notices: &[Notice]) -> String {
     let mut hash = Sha256::new();
     let mut part = |text: &str| {
         hash.update((text.len() as u64).to_le_bytes());

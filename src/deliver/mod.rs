@@ -11,6 +11,7 @@ mod resend;
 mod transport;
 
 pub use crate::outbox::{Directory, Outbox};
-pub use courier::{Lines, Message, Now, Origin, Settings, start};
+pub use courier::{Lines, Message, Now, Origin, Settings, key, start};
 pub use journal::{Kept, open};
 pub use numbers::{Deliveries, Numbers, OfNotifier};
+pub use transport::Transports;

@@ -26,6 +26,7 @@ mod pane;
 mod reading;
 mod record;
 mod rolling;
+mod sample;
 mod shape;
 mod sketch;
 mod snapshot;

@@ -313,7 +313,8 @@ fn on_a_full_disk_it_counts_on_says_so_and_recovers_by_itself() {
     assert_eq!(ready().0, 503);
     let log = daemon.log();
     assert_eq!(log.matches("state cannot be kept").count(), 1, "{log}");
-    assert_eq!(log.matches(" ERROR ").count(), 1, "{log}");
+    assert_eq!(log.matches("the outbox cannot be kept").count(), 1, "{log}");
+    assert_eq!(log.matches(" ERROR ").count(), 2, "{log}");
     assert_eq!(daemon.http("GET", "/healthz", &[], b"").0, 200);
     let counted = state(&daemon)["counted"].as_u64().unwrap();
     assert!(counted > 6);
