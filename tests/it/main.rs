@@ -2,6 +2,7 @@ mod check;
 mod check_files;
 mod crash;
 mod daemon;
+mod deliveries;
 mod edn_forms;
 mod edn_laws;
 mod edn_oracles;
