@@ -1,17 +1,25 @@
 //! A transition on its way to people.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use super::Record;
 use crate::engine::{Fields, Value};
 use crate::plan::{Field, Number, Timestamp};
 
 /// A transition as JSON, section 4 of the contract: as it was produced, or with what `(with …)` made of it.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Little more than its text while nobody asks for its fields.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Notice {
-    json: Map<String, Json>,
+    line: Arc<str>,
+    violation_id: Arc<str>,
+    /// What `line` says, once it has been asked for.
+    parsed: OnceLock<Arc<Map<String, Json>>>,
 }
 
 /// What says which violation a notice belongs to: a recovery has it from its violation, as that was told.
@@ -36,26 +44,37 @@ pub const CHANGEABLE: [&str; 4] = ["description", "runbook", "severity", "summar
 impl Notice {
     /// None if it is no JSON object with what a transition must have to be told: `status`, `dedup_key`, `violation_id`.
     pub fn parse(text: &str) -> Option<Notice> {
-        let Json::Object(json) = serde_json::from_str(text).ok()? else { return None };
-        let notice = Notice { json };
-        let is_whole = matches!(notice.text("status"), "ok" | "violation")
-            && !notice.text("dedup_key").is_empty()
-            && !notice.text("violation_id").is_empty();
-        is_whole.then_some(notice)
+        let json: Map<String, Json> = serde_json::from_str(text).ok()?;
+        let text_at = |key: &str| json.get(key).and_then(Json::as_str).unwrap_or_default();
+        let is_whole = matches!(text_at("status"), "ok" | "violation")
+            && !text_at("dedup_key").is_empty()
+            && !text_at("violation_id").is_empty();
+        is_whole.then(|| Notice::of(json))
+    }
+
+    fn of(json: Map<String, Json>) -> Notice {
+        let violation_id = json.get("violation_id").and_then(Json::as_str).unwrap_or_default().into();
+        Notice { line: written(&json), violation_id, parsed: Arc::new(json).into() }
     }
 
     /// One line of JSON.
     pub fn line(&self) -> Arc<str> {
-        serde_json::to_string(&self.json).expect("JSON of JSON").into()
+        Arc::clone(&self.line)
     }
 
     pub fn json(&self) -> &Map<String, Json> {
-        &self.json
+        self.parsed.get_or_init(|| Arc::new(serde_json::from_str(&self.line).expect("the line was written from a map")))
+    }
+
+    /// The same map, to be changed; the caller writes the line anew.
+    fn json_mut(&mut self) -> &mut Map<String, Json> {
+        self.json();
+        Arc::make_mut(self.parsed.get_mut().expect("it has just been asked for"))
     }
 
     /// The text at a key; empty where there is none.
     pub fn text(&self, key: &str) -> &str {
-        self.json.get(key).and_then(Json::as_str).unwrap_or_default()
+        self.json().get(key).and_then(Json::as_str).unwrap_or_default()
     }
 
     /// Whether it ends a violation.
@@ -65,7 +84,7 @@ impl Notice {
 
     /// What a recovery and its violation have in common.
     pub fn violation_id(&self) -> &str {
-        self.text("violation_id")
+        &self.violation_id
     }
 
     /// The same for all violations of one subject.
@@ -78,31 +97,65 @@ impl Notice {
         Timestamp::from_rfc3339(self.text("time").as_bytes())
     }
 
-    /// Sets what `(with …)` says; `value` nil takes it away.
-    pub fn set(&mut self, field: &Field, value: &Value<'_>) {
-        let value = to_json(value);
-        let name = field.name();
-        if CHANGEABLE.contains(&name) {
-            self.json.insert(name.to_string(), value);
-            return;
-        }
-        let labels = self.json.entry("labels").or_insert_with(|| Json::Object(Map::new()));
-        let Json::Object(labels) = labels else { return };
-        match value {
-            Json::Null => drop(labels.shift_remove(name)),
-            Json::String(text) => drop(labels.insert(name.to_string(), Json::String(text))),
-            other => drop(labels.insert(name.to_string(), Json::String(other.to_string()))),
-        }
-    }
-
     /// The recovery under the identity that its violation was told with.
     pub fn identified_as(mut self, violation: &Notice) -> Notice {
+        let json = self.json_mut();
         for key in IDENTITY {
-            if let Some(value) = violation.json.get(key) {
-                self.json.insert(key.to_string(), value.clone());
+            if let Some(value) = violation.json().get(key) {
+                json.insert(key.to_string(), value.clone());
             }
         }
-        self
+        let json = std::mem::take(json);
+        Notice::of(json)
+    }
+}
+
+impl Record for Notice {
+    fn id(&self) -> &str {
+        self.violation_id()
+    }
+
+    /// Sets what `(with …)` says; `value` nil takes it away.
+    fn set(&mut self, field: &Field, value: &Value<'_>) {
+        let value = to_json(value);
+        let name = field.name();
+        let json = self.json_mut();
+        if CHANGEABLE.contains(&name) {
+            json.insert(name.to_string(), value);
+        } else if let Json::Object(labels) = json.entry("labels").or_insert_with(|| Json::Object(Map::new())) {
+            match value {
+                Json::Null => drop(labels.shift_remove(name)),
+                Json::String(text) => drop(labels.insert(name.to_string(), Json::String(text))),
+                other => drop(labels.insert(name.to_string(), Json::String(other.to_string()))),
+            }
+        }
+        self.line = written(json);
+    }
+
+    fn rest(&mut self) {
+        self.parsed = OnceLock::new();
+    }
+}
+
+impl PartialEq for Notice {
+    fn eq(&self, other: &Notice) -> bool {
+        self.line == other.line || self.json() == other.json()
+    }
+}
+
+impl TryFrom<String> for Notice {
+    type Error = &'static str;
+
+    fn try_from(line: String) -> Result<Notice, &'static str> {
+        let mut notice = Notice::parse(&line).ok_or("no transition")?;
+        notice.rest();
+        Ok(notice)
+    }
+}
+
+impl From<Notice> for String {
+    fn from(notice: Notice) -> String {
+        notice.line.to_string()
     }
 }
 
@@ -119,12 +172,16 @@ impl Fields for Notice {
             }
             other => other.name(),
         };
-        let at = |key: &str| self.json.get(key).filter(|value| !value.is_null());
-        let within = |key: &str| self.json.get(key).and_then(|map| map.get(field.name()));
+        let at = |key: &str| self.json().get(key).filter(|value| !value.is_null());
+        let within = |key: &str| self.json().get(key).and_then(|map| map.get(field.name()));
         let own = at(own).or_else(|| own.contains('-').then(|| at(&own.replace('-', "_"))).flatten());
         let value = own.or_else(|| within("group")).or_else(|| within("labels"));
         Cow::Owned(value.map_or(Value::Nil, from_json))
     }
+}
+
+fn written(json: &Map<String, Json>) -> Arc<str> {
+    serde_json::to_string(json).expect("JSON of JSON").into()
 }
 
 fn from_json(json: &Json) -> Value<'_> {

@@ -18,6 +18,7 @@ mod model;
 mod peers;
 mod replay_command;
 mod replay_model;
+mod route;
 mod run_command;
 mod send_command;
 mod source;
