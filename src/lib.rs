@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod config;
+pub mod deliver;
 pub mod edn;
 pub mod engine;
 pub mod notify;
