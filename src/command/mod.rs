@@ -6,6 +6,7 @@ mod log;
 pub mod notify;
 mod notify_plan;
 pub mod replay;
+pub mod routes;
 pub mod run;
 mod sample;
 pub mod send;
@@ -18,6 +19,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// How a command says what it found: to people, or one JSON object a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Human,
+    Json,
+}
+
 /// Done, and nothing found.
 pub const FINE: u8 = 0;
 /// The command's own finding.
@@ -26,7 +34,7 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 10] = ["test", "load", "routes", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 9] = ["test", "load", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -49,6 +57,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Takes in events and says at once when a threshold is violated: the daemon
     Run(run::RunArgs),
+    /// Says where a transition would go, and why
+    Routes(routes::RoutesArgs),
     /// Shows what notifiers would send, or sends a marked test
     Notify(notify::NotifyArgs),
     /// Sends events to a daemon, to try it
@@ -81,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => with_output(|out, err| check::run(&args, out, err)),
         Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
         Command::Notify(args) => with_output(|out, err| notify::run(&args, out, err)),
+        Command::Routes(args) => with_output(|out, err| routes::run(&args, out, err)),
         Command::Send(args) => with_output(|_, err| send::run(&args, err)),
         // Its threads write for themselves.
         Command::Run(args) => run::run(args),

@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::notify_plan::{Night, NotifyPlan};
 use super::summary::{self, Totals};
 use super::terminal::{self, Progress};
-use super::{FAILED, FINE, FOUND, as_live};
+use super::{FAILED, FINE, FOUND, Format, as_live};
 use crate::config::{self, Unset};
 use crate::edn;
 use crate::engine::{Compiled, Evaluator, Event, Lane, Transition, Verdict, Watching, wording};
@@ -71,12 +71,6 @@ pub struct ReplayArgs {
     /// `human`, or `json`: transitions as one JSON object a line on stdout, the summary on stderr
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Human,
-    Json,
 }
 
 /// A file with log formats is at most so long.

@@ -16,7 +16,7 @@ use super::attempts::Attempts;
 use super::dead_letters::DeadLetters;
 use super::journal::Kept;
 use super::numbers::Deliveries;
-use super::transport::Transports;
+use super::transports::Transports;
 use crate::notify::{Batch, Outcome};
 use crate::outbox::{Directory, Dispatch, Input, Outbox};
 use crate::plan::{Address, Heartbeat, Notifier, Routing, Timestamp};

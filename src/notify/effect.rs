@@ -27,7 +27,7 @@ pub enum Effect {
     Program(Program),
 }
 
-/// A POST over HTTP.
+/// A POST over HTTP; a GET if there is nothing to be posted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub url: crate::plan::Url,

@@ -1,0 +1,55 @@
+//! All ways in one place, with what they keep between attempts.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::connect::Trust;
+use super::{http, line, program, smtp};
+use crate::notify::{Answer, Effect, Trouble};
+
+/// Connections that are kept, certificates that are trusted, and what is under way to standard output.
+///
+/// It is made and used on one runtime; what of it still runs when that ends is given up with
+/// [`shutdown_background`](tokio::runtime::Runtime::shutdown_background): standard output may be blocked for ever.
+#[derive(Default)]
+pub struct Transports {
+    trust: Trust,
+    pool: http::Pool,
+    progress: smtp::Progress,
+    standard_output: line::StandardOutput,
+}
+
+impl Transports {
+    /// Performs an effect once. Dropping the future ends the attempt, and a program with its children.
+    ///
+    /// # Errors
+    /// There was no answer, or not all of it, within the time. It may have been received nevertheless.
+    pub async fn perform(&self, effect: &Effect, timeout: Duration) -> Result<Answer, Trouble> {
+        let deadline = Instant::now() + timeout;
+        let attempt = async {
+            match effect {
+                Effect::Request(request) => self.pool.post(&self.trust, request, deadline).await,
+                Effect::Mail(mail) => smtp::send(&self.trust, &self.progress, mail, deadline).await,
+                Effect::Line(line) => self.standard_output.append(line).await,
+                Effect::Program(program) => program::run(program).await,
+            }
+        };
+        match timeout_at(deadline, attempt).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Trouble(format!("{}: not done within {} s", whom(effect), timeout.as_secs_f64()))),
+        }
+    }
+}
+
+/// Who is told, for people, without secrets.
+fn whom(effect: &Effect) -> String {
+    match effect {
+        Effect::Request(request) => request.url.to_string(),
+        Effect::Mail(mail) => format!("{}:{}", mail.host, mail.port),
+        Effect::Line(line) => {
+            line.path.as_ref().map_or("standard output".to_string(), |path| path.display().to_string())
+        }
+        Effect::Program(program) => program.command.first().cloned().unwrap_or_default(),
+    }
+}
