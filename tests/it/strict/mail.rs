@@ -161,10 +161,7 @@ impl Session {
                     (self.is_secured, is_greeted) = (true, false);
                     continue;
                 }
-                "AUTH" if is_greeted && self.user.is_none() => match self.log_in(&line, manners) {
-                    Some(reply) => reply,
-                    None => return None,
-                },
+                "AUTH" if is_greeted && self.user.is_none() => self.log_in(&line, manners)?,
                 "MAIL" if may_send && from.is_none() => {
                     from = Some(path(&line, "MAIL FROM:")?);
                     "250 2.1.0 ok".to_string()

@@ -52,7 +52,7 @@ pub fn base64(bytes: &[u8]) -> String {
         digits[value << (6 - six.len())]
     });
     let mut text: String = text.collect();
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text
