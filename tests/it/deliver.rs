@@ -3,7 +3,7 @@
 mod http;
 mod line;
 mod program;
-mod smtp;
+pub mod smtp;
 
 use std::time::Duration;
 
