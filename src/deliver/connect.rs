@@ -112,8 +112,12 @@ fn tls_fault(error: &io::Error) -> String {
 /// Whom certificates are believed by: the system's authorities, or those of a file.
 #[derive(Default)]
 pub struct Trust {
-    known: Mutex<HashMap<Option<PathBuf>, (Instant, Arc<ClientConfig>)>>,
+    /// By the file; None: the system's.
+    known: Mutex<HashMap<Option<PathBuf>, Known>>,
 }
+
+/// What was read, and when.
+type Known = (Instant, Arc<ClientConfig>);
 
 impl Trust {
     async fn of(&self, ca: Option<&Path>) -> Result<Arc<ClientConfig>, Trouble> {

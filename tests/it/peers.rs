@@ -4,6 +4,7 @@
 
 mod daemons;
 mod libraries;
+mod receivers;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
