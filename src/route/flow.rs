@@ -64,23 +64,29 @@ impl<R: Record> State<R> {
         self.leave(home, &batch, step);
     }
 
-    /// Forgets copies until there are no more than there may be: the one idle longest, of those in which nothing is
-    /// pending. If there is none, what has been held back longest leaves early.
+    /// Lets what has been held back longest leave early while too much is. Then forgets copies while there are too many:
+    /// the one idle longest, of those in which nothing is pending. If there is none, some more leaves early.
     pub fn make_room(&mut self, step: &mut Step<'_, R>) {
         step.way = Way::Usual;
-        while self.is_too_many() {
+        while self.has_too_many_pending() {
+            let Some(home) = self.oldest() else { break };
+            self.leave_early(home, step);
+        }
+        while self.has_too_many_copies() {
             let idlest = self.idlest();
             match (idlest, self.oldest_in_copies()) {
                 (Some((used, id)), _) if used < step.began => self.forget(id),
-                (_, Some(home)) => {
-                    let batch = self.take(home);
-                    self.leave(home, &batch, step);
-                }
+                (_, Some(home)) => self.leave_early(home, step),
                 (Some((_, id)), None) => self.forget(id),
-                // A copy holds back, or has one in it that does, or is idle.
+                // Never: a copy holds back, or one in it does, or one in it is idle.
                 (None, None) => return,
             }
         }
+    }
+
+    fn leave_early(&mut self, home: Home, step: &mut Step<'_, R>) {
+        let batch = self.take(home);
+        self.leave(home, &batch, step);
     }
 
     /// A batch reaches an operator. It is never empty.

@@ -6,18 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use super::flow::Way;
 use super::operator::Program;
-use super::state::State;
+use super::state::{Most, State};
 use super::{Record, Sending};
 use crate::plan::{Route, Timestamp};
 
 /// Routes, and what their operators remember. Time is an argument; nothing fails.
 ///
-/// A window of `throttle` or `rollup` begins with the first record that reaches the operator, the next ones follow it
-/// back to back, and ends exactly, whenever it is called: more calls of `advance` change nothing. A record reaches each notifier once at most in
-/// one step (it passes, a time at which windows end, a release), however many routes lead there: the first one counts.
+/// A window of `throttle` or `rollup` begins with the first record that reaches the operator; the next ones follow it back
+/// to back. It ends exactly, whenever that is noticed: more calls of `advance` change nothing.
+///
+/// A record reaches each notifier once at most in one step (it passes, a time at which windows end, a release), however
+/// many routes lead there: the first one counts.
 ///
 /// Of the operators behind a `by` there is a copy for each value, [`Router::COPIES`] at a time: the one idle longest is
-/// forgotten, of those that hold nothing back. If all do, what has been held back longest leaves early.
+/// forgotten, of those that hold nothing back. If all do, what has been held back longest leaves early. It does so too
+/// when more than [`Router::PENDING`] records are held back.
 ///
 /// A time that is earlier than the latest is taken for the latest. But if it is earlier by more than [`Router::BACK`], a
 /// clock was set back: what is pending leaves, and windows begin anew.
@@ -54,16 +57,18 @@ impl<R: Record> Default for Router<R> {
 impl<R: Record> Router<R> {
     /// Copies of operators behind a `by`, over all routes.
     pub const COPIES: usize = 10_000;
+    /// Records held back, over all routes.
+    pub const PENDING: usize = 50_000;
     /// Time that goes back by no more is time that stands still, in microseconds.
     pub const BACK: i64 = 60_000_000;
 
     pub fn new(routes: Vec<Route>) -> Router<R> {
-        Router::bounded(routes, Router::<R>::COPIES)
+        Router::bounded(routes, Router::<R>::COPIES, Router::<R>::PENDING)
     }
 
-    /// With another limit than [`Router::COPIES`].
-    pub fn bounded(routes: Vec<Route>, copies: usize) -> Router<R> {
-        Router { program: Program::of(&routes), routes, state: State::new(copies) }
+    /// With other limits than [`Router::COPIES`] and [`Router::PENDING`].
+    pub fn bounded(routes: Vec<Route>, copies: usize, pending: usize) -> Router<R> {
+        Router { program: Program::of(&routes), routes, state: State::new(Most { copies, pending }) }
     }
 
     /// Sends a record into each route.
@@ -73,8 +78,8 @@ impl<R: Record> Router<R> {
         self.state.enter(record, &mut step);
     }
 
-    /// Lets each `changed` see a record that `pass` would have shown it, but for what `throttle` and `rollup` would have kept
-    /// from it. Nobody is told, nothing is counted.
+    /// Lets each `changed` see a record that `pass` would have shown it, also where `throttle` or `rollup` would have kept it
+    /// back. Nobody is told, nothing is counted.
     ///
     /// What windows that ended by now held back leaves with the next call; [`Router::next_deadline`] is now then.
     pub fn note(&mut self, record: &R, now: Timestamp) {
@@ -96,8 +101,9 @@ impl<R: Record> Router<R> {
         if self.state.ended.is_empty() { first } else { self.state.latest }
     }
 
-    /// Sends what is pending under an id, through the operators behind its `rollup`: another `throttle` or `rollup` there
-    /// lets it through.
+    /// Sends what is pending under an id, through the operators behind its `rollup`.
+    ///
+    /// Another `throttle` or `rollup` there lets it through, and does not count it.
     pub fn release(&mut self, id: &str, now: Timestamp, out: &mut Vec<Sending<R>>) {
         let now = self.settle(now, out);
         let mut step = self.state.step(&self.program, now, Way::Urgent, out);
@@ -121,8 +127,10 @@ impl<R: Record> Router<R> {
         &self.routes
     }
 
-    /// Goes on with other routes. One that is there already keeps its state; of one that is there no more, what is pending is
-    /// sent as it would have been, at once.
+    /// Goes on with other routes.
+    ///
+    /// One that is there already keeps its state. Of one that is there no more, what is pending is sent at once, to whom it
+    /// would have been. Equal routes are matched in order.
     pub fn edited(mut self, routes: Vec<Route>, now: Timestamp, out: &mut Vec<Sending<R>>) -> Router<R> {
         let now = self.settle(now, out);
         let places = places(&self.routes, &routes);
@@ -176,7 +184,7 @@ impl<R: Record> Router<R> {
     }
 }
 
-/// Where each old route is among the new ones: equal routes are matched in order.
+/// Where each old route is among the new ones.
 fn places(old: &[Route], new: &[Route]) -> Vec<Option<usize>> {
     let bytes = |route: &Route| postcard::to_stdvec(route).expect("a route is plain values in memory");
     let mut free: HashMap<Vec<u8>, VecDeque<usize>> = HashMap::new();

@@ -59,11 +59,18 @@ struct Copied<R> {
     held: BTreeMap<u32, Held<R>>,
 }
 
+/// What there may be at a time.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Most {
+    /// Without the root.
+    pub copies: usize,
+    pub pending: usize,
+}
+
 /// All of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct State<R> {
-    /// Copies at a time, without the root.
-    pub most: usize,
+    most: Most,
     pub latest: Option<Timestamp>,
     /// What ended while a record was noted: it leaves with the next call.
     pub ended: Vec<Sending<R>>,
@@ -90,7 +97,7 @@ struct Index {
 }
 
 impl<R: Record> State<R> {
-    pub fn new(most: usize) -> State<R> {
+    pub fn new(most: Most) -> State<R> {
         let mut state = State {
             most,
             latest: None,
@@ -115,9 +122,12 @@ impl<R: Record> State<R> {
         self.index.ids.len()
     }
 
-    /// Whether there are more copies than there may be.
-    pub fn is_too_many(&self) -> bool {
-        self.copies.len() - 1 > self.most
+    pub fn has_too_many_pending(&self) -> bool {
+        self.pending() > self.most.pending
+    }
+
+    pub fn has_too_many_copies(&self) -> bool {
+        self.copies() > self.most.copies
     }
 
     /// How many copies there are.
@@ -249,6 +259,12 @@ impl<R: Record> State<R> {
     /// Where records have been held back longest, among copies.
     pub fn oldest_in_copies(&self) -> Option<Home> {
         self.index.in_copies.first_key_value().map(|(_, home)| *home)
+    }
+
+    /// Where records have been held back longest.
+    pub fn oldest(&self) -> Option<Home> {
+        let first = [self.index.in_root.first_key_value(), self.index.in_copies.first_key_value()];
+        first.into_iter().flatten().min_by_key(|(since, _)| **since).map(|(_, home)| *home)
     }
 
     /// Everywhere where records are held back, the oldest first.

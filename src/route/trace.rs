@@ -91,7 +91,7 @@ fn one<R: Record>(route: &Route, record: &R, notifiers: &mut Vec<String>) -> Tra
             let mut was = Vec::new();
             for (field, value) in fields {
                 let value = value.evaluate(record);
-                was.push(format!(":{} {}, was {}", field.name(), shown(&value), shown(&record.field(field))));
+                was.push(format!(":{} is {}, was {}", field.name(), shown(&value), shown(&record.field(field))));
                 changed.set(field, &value);
             }
             (was.join("; "), all(children, &changed, notifiers))

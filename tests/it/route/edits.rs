@@ -37,7 +37,9 @@ fn a_route_that_stays_keeps_what_it_remembers() {
 
 #[test]
 fn what_a_route_that_goes_held_back_leaves_as_it_would_have() {
-    let before = r#"(rollup 0 60 (where (= :q "1") (throttle 0 60 (rollup 0 60 (notify :a))) (else (notify :b)))) (by [:q] (rollup 1 60 (notify :c)))"#;
+    let before = r#"
+        (rollup 0 60 (where (= :q "1") (throttle 0 60 (rollup 0 60 (notify :a))) (else (notify :b))))
+        (by [:q] (rollup 1 60 (notify :c)))"#;
     let (out, router) = edited(before, "0 x q=1; 1 y q=2; 2 z q=1", "(notify :z)", 3);
     assert_eq!(out, "a[x z] b[y] c[z]");
     assert_eq!((router.pending(), router.copies(), router.next_deadline()), (0, 0, None));

@@ -151,8 +151,8 @@ proptest! {
         ticks in prop::collection::vec(0..100i64, 60),
         most in 0..6usize,
     ) {
-        let mut often = Router::bounded(routes.clone(), most);
-        let mut seldom = Router::bounded(routes, most);
+        let mut often = Router::bounded(routes.clone(), most, 12);
+        let mut seldom = Router::bounded(routes, most, 12);
         let (mut one, mut other) = (Vec::new(), Vec::new());
         let mut now = 1000;
         for ((dt, step), tick) in steps.iter().zip(ticks) {
@@ -176,7 +176,7 @@ proptest! {
         steps in steps(forward()),
         most in 0..6usize,
     ) {
-        let mut whole = Router::bounded(routes, most);
+        let mut whole = Router::bounded(routes, most, 12);
         let mut parts = whole.clone();
         let (mut one, mut other) = (Vec::new(), Vec::new());
         let mut now = 1000;
@@ -240,7 +240,7 @@ proptest! {
         routes.iter_mut().enumerate().for_each(|(at, route)| name(route, &mut names[at], at));
         let chosen = |choice: &[usize]| choice.iter().map(|at| routes[*at].clone()).collect::<Vec<_>>();
         let mut in_use: &[usize] = &[0, 1];
-        let mut router = Router::bounded(chosen(in_use), most);
+        let mut router = Router::bounded(chosen(in_use), most, 12);
         let mut expected: BTreeMap<(String, String), usize> = BTreeMap::new();
         let mut out = Vec::new();
         let mut now = 1000;

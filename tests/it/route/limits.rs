@@ -1,4 +1,4 @@
-//! Copies behind `by` are bounded, and what is pending costs little.
+//! What operators remember is bounded, and costs little.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::{at, fact, play, routes};
 
 #[test]
 fn the_copy_idle_longest_is_forgotten() {
-    let mut router = Router::bounded(routes("(by [:q] (throttle 1 600 (notify :a)))"), 2);
+    let mut router = Router::bounded(routes("(by [:q] (throttle 1 600 (notify :a)))"), 2, 1000);
     let script = "0 x q=1; 1 y q=2; 2 z q=1; 3 w q=3; 4 v q=1; 5 u q=2";
     // 2 was idle longest when 3 came, so it is new when it comes again.
     assert_eq!(play(&mut router, script), "0 a[x]; 1 a[y]; 3 a[w]; 5 a[u]");
@@ -17,7 +17,7 @@ fn the_copy_idle_longest_is_forgotten() {
 
 #[test]
 fn a_copy_that_holds_something_back_is_not_forgotten_while_another_can_be() {
-    let mut router = Router::bounded(routes("(by [:q] (rollup 1 600 (notify :a)))"), 2);
+    let mut router = Router::bounded(routes("(by [:q] (rollup 1 600 (notify :a)))"), 2, 1000);
     assert_eq!(play(&mut router, "0 x q=1; 1 y q=1; 2 z q=2; 3 w q=3; 4 v q=3"), "0 a[x]; 2 a[z]; 3 a[w]");
     assert_eq!((router.copies(), router.pending()), (2, 2));
     // Both hold something back: what waits longest leaves early.
@@ -29,7 +29,7 @@ fn a_copy_that_holds_something_back_is_not_forgotten_while_another_can_be() {
 fn what_leaves_early_may_itself_need_room() {
     let route = "(by [:q] (rollup 0 600 (by [:r] (rollup 0 600 (notify :a)))))";
     for most in 0..4 {
-        let mut router = Router::bounded(routes(route), most);
+        let mut router = Router::bounded(routes(route), most, 1000);
         let mut out = Vec::new();
         for n in 0..20 {
             router.pass(fact(&format!("{n} q={} r={}", n % 5, n % 3)), at(n), &mut out);
@@ -44,8 +44,17 @@ fn what_leaves_early_may_itself_need_room() {
 }
 
 #[test]
+fn when_too_much_is_held_back_what_waits_longest_leaves_early() {
+    let route = "(by [:q] (rollup 0 600 (notify :a))) (rollup 0 600 (notify :b))";
+    let mut router = Router::bounded(routes(route), 9, 4);
+    assert_eq!(play(&mut router, "0 x q=1; 1 y q=2"), "");
+    assert_eq!(play(&mut router, "2 z q=1; 3 w q=1"), "2 a[x z]; 3 b[x y z w]");
+    assert_eq!(play(&mut router, "600 tick; 601 tick"), "600 a[w]; 601 a[y]");
+}
+
+#[test]
 fn noting_makes_room_like_passing() {
-    let mut router = Router::bounded(routes("(by [:q] (changed :s (rollup 0 600 (notify :a))))"), 1);
+    let mut router = Router::bounded(routes("(by [:q] (changed :s (rollup 0 600 (notify :a))))"), 1, 1000);
     assert_eq!(play(&mut router, "0 x q=1 s=1; 1 note y q=2 s=1; 2 tick"), "2 a[x]");
     assert_eq!(router.copies(), 1);
 }

@@ -7,11 +7,16 @@ use highwater::route::{Notice, Record, Router};
 use super::limits::line;
 use super::{at, routes};
 
-const LINE: &str = r#"{"status":"violation","dedup_key":"k","violation_id":"v","severity":"page","value":204,"group":{"q":"1"},"labels":{"team":"x"}}"#;
+const LINE: &str = concat!(
+    r#"{"status":"violation","dedup_key":"k","violation_id":"v","severity":"page","value":204,"#,
+    r#""group":{"q":"1"},"labels":{"team":"x"}}"#
+);
 
 #[test]
 fn a_notice_is_routed_by_its_keys_its_group_and_its_labels() {
-    let route = r#"(where (= :severity "page") (by [:q :team] (rollup 1 60 (with {:severity "info" :team nil :z "9"} (notify :a)))))"#;
+    let route = r#"
+        (where (= :severity "page")
+          (by [:q :team] (rollup 1 60 (with {:severity "info" :team nil :z "9"} (notify :a)))))"#;
     let mut router = Router::new(routes(route));
     let mut out = Vec::new();
     router.pass(Notice::parse(LINE).unwrap(), at(0), &mut out);
