@@ -64,8 +64,8 @@ impl<R: Record> State<R> {
         self.leave(home, &batch, step);
     }
 
-    /// Lets what has been held back longest leave early while too much is. Then forgets copies while there are too many:
-    /// the one idle longest, of those in which nothing is pending. If there is none, some more leaves early.
+    /// Lets what has been held back longest leave early, while too much is. Then forgets copies, while there are too
+    /// many: the one idle longest, of those in which nothing is pending. If there is none, some more leaves early.
     pub fn make_room(&mut self, step: &mut Step<'_, R>) {
         step.way = Way::Usual;
         while self.has_too_many_pending() {

@@ -12,8 +12,8 @@ use crate::plan::{Route, Timestamp};
 
 /// Routes, and what their operators remember. Time is an argument; nothing fails.
 ///
-/// A window of `throttle` or `rollup` begins with the first record that reaches the operator; the next ones follow it back
-/// to back. It ends exactly, whenever that is noticed: more calls of `advance` change nothing.
+/// A window of `throttle` or `rollup` begins with the first record that reaches the operator; the next ones follow it
+/// back to back. It ends exactly, whenever that is noticed: more calls of `advance` change nothing.
 ///
 /// A record reaches each notifier once at most in one step (it passes, a time at which windows end, a release), however
 /// many routes lead there: the first one counts.
@@ -22,10 +22,10 @@ use crate::plan::{Route, Timestamp};
 /// forgotten, of those that hold nothing back. If all do, what has been held back longest leaves early. It does so too
 /// when more than [`Router::PENDING`] records are held back.
 ///
-/// A time that is earlier than the latest is taken for the latest. But if it is earlier by more than [`Router::BACK`], a
-/// clock was set back: what is pending leaves, and windows begin anew.
+/// A time that is earlier than the latest is taken for the latest. But if it is earlier by more than [`Router::BACK`],
+/// a clock was set back: what is pending leaves, and windows begin anew.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(bound = "R: Record", from = "Saved<R>")]
+#[serde(bound = "R: Record", try_from = "Saved<R>")]
 pub struct Router<R> {
     routes: Vec<Route>,
     state: State<R>,
@@ -41,10 +41,16 @@ struct Saved<R> {
     state: State<R>,
 }
 
-impl<R: Record> From<Saved<R>> for Router<R> {
-    fn from(Saved { routes, mut state }: Saved<R>) -> Router<R> {
+impl<R: Record> TryFrom<Saved<R>> for Router<R> {
+    type Error = &'static str;
+
+    fn try_from(Saved { routes, mut state }: Saved<R>) -> Result<Router<R>, &'static str> {
+        let program = Program::of(&routes);
+        if !state.is_of(&program) {
+            return Err("the state of other routes");
+        }
         state.index();
-        Router { program: Program::of(&routes), routes, state }
+        Ok(Router { program, routes, state })
     }
 }
 
@@ -78,8 +84,8 @@ impl<R: Record> Router<R> {
         self.state.enter(record, &mut step);
     }
 
-    /// Lets each `changed` see a record that `pass` would have shown it, also where `throttle` or `rollup` would have kept it
-    /// back. Nobody is told, nothing is counted.
+    /// Lets each `changed` see a record that `pass` would have shown it, also where `throttle` or `rollup` would have
+    /// kept it back. Nobody is told, nothing is counted.
     ///
     /// What windows that ended by now held back leaves with the next call; [`Router::next_deadline`] is now then.
     pub fn note(&mut self, record: &R, now: Timestamp) {
@@ -129,8 +135,8 @@ impl<R: Record> Router<R> {
 
     /// Goes on with other routes.
     ///
-    /// One that is there already keeps its state. Of one that is there no more, what is pending is sent at once, to whom it
-    /// would have been. Equal routes are matched in order.
+    /// One that is there already keeps its state. Of one that is there no more, what is pending is sent at once, to whom
+    /// it would have been. Equal routes are matched in order.
     pub fn edited(mut self, routes: Vec<Route>, now: Timestamp, out: &mut Vec<Sending<R>>) -> Router<R> {
         let now = self.settle(now, out);
         let places = places(&self.routes, &routes);

@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
+use super::operator::Program;
 use super::{Record, Sending};
 use crate::plan::Timestamp;
 
@@ -52,6 +53,7 @@ struct Copied<R> {
     key: Key,
     used: u64,
     /// How many copies stand in this one.
+    #[serde(skip)]
     below: usize,
     /// What `changed` saw last.
     last: BTreeMap<u32, Key>,
@@ -292,19 +294,32 @@ impl<R: Record> State<R> {
             copy.held = renumbered(copy.held, number);
             self.copies.insert(id, copy);
         }
-        let below = self.copies.values().fold(HashMap::new(), |mut below, copy| {
-            *below.entry(copy.of.copy).or_insert(0) += 1;
-            below
-        });
-        for (id, copy) in &mut self.copies {
-            copy.below = below.get(id).copied().unwrap_or(0);
-        }
         self.index();
     }
 
-    /// Makes the index anew.
+    /// Whether it is one that operators of this program can have.
+    pub fn is_of(&self, program: &Program) -> bool {
+        let is_one = |operator: &u32| (*operator as usize) < program.operators.len();
+        self.copies.contains_key(&ROOT)
+            && self.copies.iter().all(|(id, copy)| {
+                let mut operators = copy.last.keys().chain(copy.windows.keys()).chain(copy.held.keys());
+                let is_root = *id == ROOT;
+                operators.all(is_one)
+                    && (is_root || is_one(&copy.of.operator))
+                    && (is_root || (copy.of.copy < *id && self.copies.contains_key(&copy.of.copy)))
+            })
+    }
+
+    /// Makes anew what follows from the rest.
     pub fn index(&mut self) {
         self.index = Index::default();
+        let mut below = HashMap::new();
+        for (_, copy) in self.copies.iter().filter(|(id, _)| **id != ROOT) {
+            *below.entry(copy.of.copy).or_insert(0) += 1;
+        }
+        for (id, copy) in &mut self.copies {
+            copy.below = below.get(id).copied().unwrap_or(0);
+        }
         for (id, copy) in &self.copies {
             if *id != ROOT {
                 self.index.copies.insert((copy.of, copy.key.clone()), *id);

@@ -64,3 +64,18 @@ fn equal_routes_are_matched_in_order() {
     assert_eq!(out, "");
     assert_eq!(play(&mut router, "3 z; 60 tick; 63 tick"), "3 a[z]; 60 a[y z]");
 }
+
+#[test]
+fn the_state_of_other_routes_is_refused() {
+    let (_, router) = edited("", "", "(notify :b) (rollup 0 60 (notify :a))", 0);
+    let mut holding = router.clone();
+    play(&mut holding, "0 x");
+    let bytes = |router: &Router<Fact>| postcard::to_stdvec(router).unwrap();
+    let routes = postcard::to_stdvec(holding.routes()).unwrap();
+    let other = postcard::to_stdvec(&super::routes("(notify :a)")).unwrap();
+    let mixed = [other.as_slice(), &bytes(&holding)[routes.len()..]].concat();
+    assert!(postcard::from_bytes::<Router<Fact>>(&mixed).is_err());
+    let cut = &bytes(&holding)[..routes.len() + 5];
+    assert!(postcard::from_bytes::<Router<Fact>>(cut).is_err());
+    assert_eq!(postcard::from_bytes::<Router<Fact>>(&bytes(&holding)).unwrap().pending(), 1);
+}
