@@ -47,8 +47,8 @@ pub type Lines = Vec<(u64, Arc<str>)>;
 /// What the courier is told by the judge.
 pub enum Message {
     Lines(Lines),
-    /// Other routes or notifiers, from here on.
-    Edited(Box<Routing>),
+    /// Other routes or notifiers from here on, and how many notices may wait for one.
+    Edited(Box<Routing>, usize),
 }
 
 /// The clocks: the time of day, and the boot clock in microseconds.
@@ -69,8 +69,6 @@ pub trait Origin: Send + Sync {
 /// Where it begins.
 pub struct Settings {
     pub routing: Routing,
-    /// So many notices may wait for one notifier.
-    pub queue: usize,
     pub outbox: Outbox,
     pub kept: Option<Kept>,
     pub dead_letters: Option<PathBuf>,
@@ -128,7 +126,6 @@ pub(super) struct Courier {
     pub(super) heartbeat: Option<Heartbeat>,
     pub(super) beat_at: i64,
     pub(super) trouble: Box<dyn Fn() -> Option<String> + Send>,
-    pub(super) queue: usize,
 }
 
 /// What goes on, each at most once at a time.
@@ -157,7 +154,7 @@ pub(super) enum Done {
 
 impl Courier {
     fn new(settings: Settings) -> Courier {
-        let Settings { routing, queue, outbox, kept, dead_letters, origin, now, deliveries, trouble } = settings;
+        let Settings { routing, outbox, kept, dead_letters, origin, now, deliveries, trouble } = settings;
         let mut courier = Courier {
             outbox,
             kept,
@@ -178,7 +175,6 @@ impl Courier {
             heartbeat: None,
             beat_at: 0,
             trouble,
-            queue,
         };
         courier.know(&routing);
         courier
@@ -229,7 +225,7 @@ impl Courier {
         while let Some(message) = next {
             match message {
                 Message::Lines(lines) => self.take_lines(&lines),
-                Message::Edited(routing) => self.edit(&routing),
+                Message::Edited(routing, queue) => self.edit(&routing, queue),
             }
             pieces += 1;
             next = if pieces < TOGETHER && self.may_take() { messages.try_recv().ok() } else { None };
@@ -246,9 +242,9 @@ impl Courier {
         self.on.is_dirty = true;
     }
 
-    fn edit(&mut self, routing: &Routing) {
+    fn edit(&mut self, routing: &Routing, queue: usize) {
         let now = (self.now)().wall;
-        self.step(&Input::Edited { now, directory: Directory::of(routing, self.queue) });
+        self.step(&Input::Edited { now, directory: Directory::of(routing, queue) });
         self.on.is_dirty = true;
         self.know(routing);
     }

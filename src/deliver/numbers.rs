@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::{Value as Json, json};
+
 use crate::plan::Timestamp;
 
 /// Shared with those that show it.
@@ -36,6 +38,21 @@ pub struct OfNotifier {
     pub since: Option<Timestamp>,
     /// Why the last attempt failed; None if it did not.
     pub trouble: Option<String>,
+}
+
+impl Numbers {
+    /// By notifier: `{"delivered", "failed", "dead", "waiting", "since", "trouble"}`.
+    pub fn to_json(&self) -> Json {
+        let of = |(name, of): (&Arc<str>, &OfNotifier)| {
+            let since = of.since.map(|since| since.to_string());
+            let json = json!({
+                "delivered": of.delivered, "failed": of.failed, "dead": of.dead,
+                "waiting": of.waiting, "since": since, "trouble": of.trouble,
+            });
+            (name.to_string(), json)
+        };
+        Json::Object(self.notifiers.iter().map(of).collect())
+    }
 }
 
 impl Deliveries {

@@ -21,7 +21,7 @@ use super::notices::Notices;
 use super::record::Recorder;
 use super::reload::Reloads;
 use super::{accept, clock, lock};
-use crate::deliver::{Lines, Message};
+use crate::deliver::{Deliveries, Lines, Message};
 use crate::engine::{self, Edits, Evaluator, Lane, Transition, Verdict};
 use crate::plan::{Plan, Timestamp};
 use crate::source::recording;
@@ -58,9 +58,16 @@ pub enum Request {
     /// Go on with another plan; the reply says what became of each threshold.
     Reload {
         plan: Arc<Plan>,
-        reply: oneshot::Sender<Edits>,
+        reply: oneshot::Sender<Edited>,
     },
     Stop,
+}
+
+/// What a reload has changed.
+pub struct Edited {
+    pub thresholds: Edits,
+    /// Whether routes, notifiers or the heartbeat are others.
+    pub routing: bool,
 }
 
 /// Owns the evaluator. See the crate's documentation, "The daemon".
@@ -80,6 +87,7 @@ pub struct Judge {
     pub published: Arc<Mutex<Arc<Published>>>,
     pub notices: Notices,
     pub reloads: Arc<Reloads>,
+    pub deliveries: Arc<Deliveries>,
     /// What the courier has not taken yet: transitions in pieces.
     pub backlog: VecDeque<Message>,
     /// The number of the next transition, where nobody keeps them.
@@ -290,7 +298,7 @@ impl Judge {
     }
 
     /// Goes on with another plan. Lanes count by it from here on, under the locks.
-    fn reload(&mut self, plan: Arc<Plan>) -> Edits {
+    fn reload(&mut self, plan: Arc<Plan>) -> Edited {
         let now = clock::wall();
         let mut transitions = Vec::new();
         let countings = self.countings.clone();
@@ -308,11 +316,14 @@ impl Judge {
         drop(guards);
         // What was removed belongs to the plan that had it.
         self.tell(transitions);
-        self.backlog.push_back(Message::Edited(Box::new(plan.routing.clone())));
-        self.send(false);
+        let routing = plan.routing != self.plan.routing || plan.limits.queue != self.plan.limits.queue;
+        if routing {
+            self.backlog.push_back(Message::Edited(Box::new(plan.routing.clone()), plan.limits.queue));
+            self.send(false);
+        }
         self.plan = plan;
         self.publish();
-        edits
+        Edited { thresholds: edits, routing }
     }
 
     /// Takes in what the lanes have counted, and closes nothing.
@@ -383,6 +394,7 @@ impl Judge {
             "instance": self.plan.instance,
             "time": clock::wall().to_string(),
             "reload": self.reloads.last(),
+            "notifiers": self.deliveries.lock().to_json(),
         });
         // Text, a threshold after the other: as one tree it would be many times as much.
         let mut text = head.to_string();

@@ -129,7 +129,10 @@ async fn apply(
         return Err("stopping\n".to_string());
     }
     let edits = edits.await.map_err(|_| "stopping\n".to_string())?;
-    said.push_str(&describe(&edits));
+    said.push_str(&describe(&edits.thresholds));
+    if edits.routing {
+        said.push_str("routes and notifiers are as they are written now\n");
+    }
     Ok(said)
 }
 

@@ -227,7 +227,6 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let (failed, failure) = oneshot::channel();
     let telling = deliver::Settings {
         routing: plan.routing.clone(),
-        queue: plan.limits.queue,
         outbox: std::mem::take(&mut opened.outbox),
         kept: opened.kept.take(),
         dead_letters: settings.state.as_ref().map(|folder| folder.join("dead-letters.jsonl")),
@@ -253,6 +252,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         published,
         notices: Notices::default(),
         reloads: Arc::clone(&reloads),
+        deliveries: Arc::clone(&deliveries),
         backlog: std::collections::VecDeque::new(),
         numbered: 0,
         last: opened.started,
