@@ -300,7 +300,13 @@ impl<R: Record> State<R> {
     /// Whether it is one that operators of this program can have.
     pub fn is_of(&self, program: &Program) -> bool {
         let is_one = |operator: &u32| (*operator as usize) < program.operators.len();
-        self.copies.contains_key(&ROOT)
+        let numbers = self.copies.iter().flat_map(|(id, copy)| {
+            let held = copy.held.values().flat_map(|held| [held.since].into_iter().chain(held.items.keys().copied()));
+            [*id, copy.used].into_iter().chain(held)
+        });
+        // Counted from nothing, the next number never comes near to the end.
+        numbers.max().is_some_and(|last| last < self.next && self.next < u64::MAX / 2)
+            && self.copies.contains_key(&ROOT)
             && self.copies.iter().all(|(id, copy)| {
                 let mut operators = copy.last.keys().chain(copy.windows.keys()).chain(copy.held.keys());
                 let is_root = *id == ROOT;

@@ -193,6 +193,36 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_damaged_state_is_an_error_or_a_state_but_no_panic(
+        routes in prop::collection::vec(route(), 1..4),
+        steps in steps(forward()),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut router = Router::bounded(routes, 4, 12);
+        let (half, rest) = steps.split_at(steps.len() / 2);
+        let mut out = Vec::new();
+        half.iter().for_each(|(_, step)| take(&mut router, 1000, step, &mut out));
+        let mut bytes = postcard::to_stdvec(&router).unwrap();
+        let from = postcard::to_stdvec(router.routes()).unwrap().len();
+        for (at, byte) in damage {
+            let at = from + at.index(bytes.len() - from);
+            bytes[at] = byte;
+        }
+        if let Ok(mut router) = postcard::from_bytes::<Router<Fact>>(&bytes) {
+            for (dt, step) in rest {
+                take(&mut router, 1000 + dt, step, &mut out);
+            }
+            router.advance(at(100_000), &mut out);
+            router = router.edited(Vec::new(), at(100_000), &mut out);
+            prop_assert_eq!(router.copies(), 0);
+        }
+    }
+}
+
 /// A route in which nothing is dropped and each notifier is another.
 fn keeping() -> impl Strategy<Value = Route> {
     Just(Route::Notify(Vec::new())).prop_recursive(5, 10, 3, |inner| {
