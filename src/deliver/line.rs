@@ -15,7 +15,10 @@ use crate::server::lock;
 
 /// What is being written, by the file; None: standard output. A pipe that nobody reads may take it for ever.
 #[derive(Default)]
-pub struct Places(std::sync::Mutex<HashMap<Option<PathBuf>, Arc<Mutex<Option<Pending>>>>>);
+pub struct Places(std::sync::Mutex<HashMap<Option<PathBuf>, Place>>);
+
+/// What is under way there.
+type Place = Arc<Mutex<Option<Pending>>>;
 
 struct Pending {
     lines: Vec<u8>,
