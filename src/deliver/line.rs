@@ -1,72 +1,73 @@
 //! Lines appended to a file, or written to standard output.
 
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::notify::{Answer, Line, Trouble};
+use crate::server::lock;
 
-/// What is being written to standard output, which may take for ever.
+/// What is being written, by the file; None: standard output. A pipe that nobody reads may take it for ever.
 #[derive(Default)]
-pub struct StandardOutput {
-    pending: Mutex<Option<Pending>>,
-}
+pub struct Places(std::sync::Mutex<HashMap<Option<PathBuf>, Place>>);
+
+/// What is under way there.
+type Place = Arc<Mutex<Option<Pending>>>;
 
 struct Pending {
     lines: Vec<u8>,
     written: JoinHandle<io::Result<()>>,
 }
 
-impl StandardOutput {
+impl Places {
     /// Appends once; what an attempt before has left under way is waited for, not written again.
     ///
     /// # Errors
     /// It could not be written.
     pub async fn append(&self, line: &Line) -> Result<Answer, Trouble> {
-        let Some(path) = line.path.clone() else { return self.write(&line.lines).await };
-        let lines = line.lines.clone();
-        let at = path.clone();
-        let written = spawn_blocking(move || append(&at, &lines)).await;
-        answered(&path.display().to_string(), written)
-    }
-
-    async fn write(&self, lines: &[u8]) -> Result<Answer, Trouble> {
-        let mut pending = self.pending.lock().await;
+        let place = lock(&self.0).entry(line.path.clone()).or_default().clone();
+        let mut pending = place.lock().await;
+        let mut result = None;
         if let Some(before) = pending.as_mut() {
             let written = (&mut before.written).await;
-            let was_this = before.lines == lines;
+            result = (before.lines == line.lines).then_some(written);
             *pending = None;
-            if was_this {
-                return answered("standard output", written);
-            }
         }
-        let bytes = lines.to_vec();
-        let written = spawn_blocking(move || {
-            let mut out = io::stdout().lock();
-            out.write_all(&bytes)?;
-            out.flush()
-        });
-        let now = pending.insert(Pending { lines: lines.to_vec(), written });
-        let written = (&mut now.written).await;
-        *pending = None;
-        answered("standard output", written)
+        let written = match result {
+            Some(written) => written,
+            None => {
+                let (path, lines) = (line.path.clone(), line.lines.clone());
+                let written = spawn_blocking(move || write(path.as_deref(), &lines));
+                let now = pending.insert(Pending { lines: line.lines.clone(), written });
+                let written = (&mut now.written).await;
+                *pending = None;
+                written
+            }
+        };
+        match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(()) => Ok(Answer::default()),
+            Err(error) => Err(Trouble(format!("{}: {error}", shown(line.path.as_deref())))),
+        }
     }
 }
 
-fn answered(place: &str, written: Result<io::Result<()>, tokio::task::JoinError>) -> Result<Answer, Trouble> {
-    match written {
-        Ok(Ok(())) => Ok(Answer::default()),
-        Ok(Err(error)) => Err(Trouble(format!("{place}: {error}"))),
-        Err(error) => Err(Trouble(format!("{place}: {error}"))),
-    }
+/// A place for people.
+pub fn shown(path: Option<&Path>) -> String {
+    path.map_or("standard output".to_string(), |path| path.display().to_string())
 }
 
-/// Appends by one write. The file is opened each time, so that one that was moved away is begun anew.
-fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+fn write(path: Option<&Path>, lines: &[u8]) -> io::Result<()> {
+    let Some(path) = path else {
+        let mut out = io::stdout().lock();
+        return out.write_all(lines).and_then(|()| out.flush());
+    };
+    // Opened each time, so that a file that was moved away is begun anew.
     let mut file = OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
     let before = file.metadata().ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());
     let written = file.write_all(lines);

@@ -8,16 +8,16 @@ use super::connect::Trust;
 use super::{http, line, program, smtp};
 use crate::notify::{Answer, Effect, Trouble};
 
-/// Connections that are kept, certificates that are trusted, and what is under way to standard output.
+/// Connections that are kept, certificates that are trusted, and what is under way to a file or standard output.
 ///
 /// It is made and used on one runtime; what of it still runs when that ends is given up with
-/// [`shutdown_background`](tokio::runtime::Runtime::shutdown_background): standard output may be blocked for ever.
+/// [`shutdown_background`](tokio::runtime::Runtime::shutdown_background): a write to standard output may be blocked for ever.
 #[derive(Default)]
 pub struct Transports {
     trust: Trust,
     pool: http::Pool,
     progress: smtp::Progress,
-    standard_output: line::StandardOutput,
+    places: line::Places,
 }
 
 impl Transports {
@@ -31,7 +31,7 @@ impl Transports {
             match effect {
                 Effect::Request(request) => self.pool.post(&self.trust, request, deadline).await,
                 Effect::Mail(mail) => smtp::send(&self.trust, &self.progress, mail, deadline).await,
-                Effect::Line(line) => self.standard_output.append(line).await,
+                Effect::Line(line) => self.places.append(line).await,
                 Effect::Program(program) => program::run(program).await,
             }
         };
@@ -47,9 +47,7 @@ fn whom(effect: &Effect) -> String {
     match effect {
         Effect::Request(request) => request.url.to_string(),
         Effect::Mail(mail) => format!("{}:{}", mail.host, mail.port),
-        Effect::Line(line) => {
-            line.path.as_ref().map_or("standard output".to_string(), |path| path.display().to_string())
-        }
+        Effect::Line(line) => line::shown(line.path.as_deref()),
         Effect::Program(program) => program.command.first().cloned().unwrap_or_default(),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Answer, Outcome, cut, exec, one_line};
-use crate::plan::Via;
+use crate::plan::{Headers, Url, Via};
 
 /// Of what a receiver said, so much is shown, in characters.
 const CAUSE: usize = 200;
@@ -13,19 +13,22 @@ pub fn answer(via: &Via, answer: &Answer) -> Outcome {
     match via {
         Via::Log(_) => Outcome::Accepted,
         Via::Exec(_) => exec::outcome(answer),
-        Via::Email(_) => reply(answer),
+        Via::Email(_) => reply(via, answer),
         Via::Webhook(_) if answer.status == 410 => {
-            let why =
-                with_cause("answered 410, it is gone for good; set another `:url` or take the notifier away", answer);
+            let why = with_cause(
+                "answered 410, it is gone for good; set another `:url` or take the notifier away",
+                via,
+                answer,
+            );
             Outcome::Rejected { why }
         }
-        Via::Webhook(_) | Via::PagerDuty(_) | Via::Alertmanager(_) => response(answer),
+        Via::Webhook(_) | Via::PagerDuty(_) | Via::Alertmanager(_) => response(via, answer),
     }
 }
 
 /// HTTP: what may differ next time is tried again.
-fn response(answer: &Answer) -> Outcome {
-    let why = with_cause(&format!("answered {}", answer.status), answer);
+fn response(via: &Via, answer: &Answer) -> Outcome {
+    let why = with_cause(&format!("answered {}", answer.status), via, answer);
     match answer.status {
         200..=299 => Outcome::Accepted,
         300..=399 => {
@@ -46,8 +49,8 @@ fn response(answer: &Answer) -> Outcome {
 }
 
 /// SMTP: the reply that decided.
-fn reply(answer: &Answer) -> Outcome {
-    let why = with_cause(&format!("answered {}", answer.status), answer);
+fn reply(via: &Via, answer: &Answer) -> Outcome {
+    let why = with_cause(&format!("answered {}", answer.status), via, answer);
     match answer.status {
         200..=299 => Outcome::Accepted,
         500..=599 => Outcome::Rejected { why },
@@ -56,15 +59,15 @@ fn reply(answer: &Answer) -> Outcome {
 }
 
 /// What is wrong in the receiver's own words, on one line.
-fn with_cause(what: &str, answer: &Answer) -> String {
-    match cause(&answer.body) {
+fn with_cause(what: &str, via: &Via, answer: &Answer) -> String {
+    match shown(&without_secrets(via, cause(&answer.body))) {
         cause if cause.is_empty() => what.to_string(),
         cause => format!("{what}: {cause}"),
     }
 }
 
 fn cause(body: &[u8]) -> String {
-    let text = match serde_json::from_slice(body) {
+    match serde_json::from_slice(body) {
         // Alertmanager says some in a bare string.
         Ok(Json::String(text)) => text,
         Ok(Json::Object(said)) => {
@@ -78,8 +81,43 @@ fn cause(body: &[u8]) -> String {
             }
         }
         _ => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
+/// Servers repeat what they do not like: `Cannot POST /services/…`.
+fn without_secrets(via: &Via, mut text: String) -> String {
+    // Shorter ones are words of any text.
+    const SHORTEST: usize = 4;
+    let mut secrets: Vec<&str> = match via {
+        Via::Webhook(webhook) => [parts(&webhook.url), values(&webhook.headers)].concat(),
+        Via::PagerDuty(pagerduty) => [parts(&pagerduty.url), vec![&pagerduty.routing_key.0]].concat(),
+        Via::Alertmanager(alertmanager) => [parts(&alertmanager.url), values(&alertmanager.headers)].concat(),
+        Via::Email(email) => email.login.iter().map(|(_, password)| password.0.as_str()).collect(),
+        Via::Log(_) | Via::Exec(_) => vec![],
     };
-    shown(&text)
+    secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
+    for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORTEST) {
+        text = text.replace(secret, "REDACTED");
+    }
+    text
+}
+
+fn values(headers: &Headers) -> Vec<&str> {
+    // `Bearer …`: the word alone too.
+    headers.0.iter().flat_map(|(_, value)| [Some(value.0.as_str()), value.0.split(' ').next_back()]).flatten().collect()
+}
+
+/// What of a URL is not shown: whole, and each part that a message may take out of it.
+fn parts(url: &Url) -> Vec<&str> {
+    let rest = url.0.split_once("://").map_or(url.0.as_str(), |(_, rest)| rest);
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let mut parts: Vec<_> = path.split(['/', '?', '&', '=', '#']).collect();
+    parts.push(path);
+    parts.extend(path.split(['?', '#']).next());
+    if let Some((user, _)) = authority.rsplit_once('@') {
+        parts.extend(user.split(':').chain([user]));
+    }
+    parts
 }
 
 /// The last line of what a program said.
@@ -95,12 +133,11 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Add;
     use std::path::PathBuf;
 
     use super::*;
-    use crate::plan::{
-        Alertmanager, Email, Exec, Headers, Log, MailSecurity, PagerDuty, Secret, Severities, Url, Webhook,
-    };
+    use crate::plan::{Alertmanager, Email, Exec, Log, MailSecurity, PagerDuty, Secret, Severities, Webhook};
 
     fn webhook() -> Via {
         let url = Url("https://hooks.example.com/x".to_string());
@@ -205,6 +242,31 @@ mod tests {
             panic!("a redirect may end");
         };
         assert!(why.contains("redirects to elsewhere.example.com"), "{why}");
+    }
+
+    #[test]
+    fn a_cause_repeats_no_secret() {
+        let url = Url("https://user:passw0rd@hooks.example.com/services/T0SECRET/B0?token=abcd1234".to_string());
+        let headers = Headers(vec![("authorization".to_string(), Secret("Bearer s3cretword".to_string()))]);
+        let via = Via::Webhook(Webhook { url, secrets: vec![], headers, ca: None });
+        for body in [
+            "Cannot POST /services/T0SECRET/B0?token=abcd1234",
+            "no route /services/T0SECRET/B0",
+            r#"{"error":"the token abcd1234 of T0SECRET is old"}"#,
+            "bad header Bearer s3cretword, or s3cretword",
+            "user:passw0rd may not",
+            &"x".repeat(CAUSE - 8).add(" T0SECRET"),
+        ] {
+            let Outcome::Rejected { why } =
+                answer(&via, &Answer { status: 404, body: body.into(), ..Answer::default() })
+            else {
+                panic!("a 404 is for good");
+            };
+            assert!(["T0S", "abcd", "s3cret", "passw0rd"].iter().all(|secret| !why.contains(secret)), "{why}");
+        }
+        let key = "0123456789abcdef0123456789abcdef";
+        let said = Answer { status: 400, body: format!("{key} is no key").into(), ..Answer::default() };
+        assert_eq!(answer(&pagerduty(), &said), rejected("answered 400: REDACTED is no key"));
     }
 
     #[test]

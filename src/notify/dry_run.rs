@@ -22,9 +22,14 @@ pub fn dry_run(effect: &Effect) -> Vec<u8> {
 fn dry_request(request: &Request) -> Vec<u8> {
     // What we say ourselves hides nothing; what the user says may.
     const SHOWN: [&str; 5] = ["content-type", "user-agent", "webhook-id", "webhook-timestamp", "webhook-signature"];
-    let mut text = format!("POST {} HTTP/1.1\n", request.url);
+    let url = request.url.to_string();
+    let hidden = if url.ends_with('…') { ", its path and query hidden" } else { "" };
+    let host = url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    let mut text = format!("# to {url}{hidden}\nPOST /… HTTP/1.1\nhost: {host}\n");
     for (name, value) in &request.headers {
         let shown = SHOWN.iter().any(|known| name.eq_ignore_ascii_case(known));
+        // On the way all names are in small letters.
+        let name = name.to_ascii_lowercase();
         text.push_str(&format!("{name}: {}\n", if shown { &value.0 } else { REDACTED }));
     }
     text.push_str(&format!("content-length: {}\n\n", request.body.len()));
@@ -96,8 +101,10 @@ mod tests {
         let headers = Headers(vec![("X-Token".to_string(), secret())]);
         let secrets = vec![Key(SECRET.into())];
         let webhook = shown(Via::Webhook(Webhook { url: url.clone(), secrets, headers, ca: None }), &batch);
-        assert!(webhook.starts_with("POST https://hooks.example.com/… HTTP/1.1\ncontent-type: application/json\n"));
-        assert!(webhook.contains("\nX-Token: REDACTED\n") && webhook.contains("\nwebhook-signature: v1,"));
+        let head = "# to https://hooks.example.com/…, its path and query hidden\n\
+            POST /… HTTP/1.1\nhost: hooks.example.com\ncontent-type: application/json\n";
+        assert!(webhook.starts_with(head), "{webhook}");
+        assert!(webhook.contains("\nx-token: REDACTED\n") && webhook.contains("\nwebhook-signature: v1,"));
         assert!(webhook.ends_with(&format!("\n\n{}\n", notices[0].line())), "{webhook}");
         let severities = Severities::default();
         let pagerduty = PagerDuty { url, routing_key: secret(), severities, client: None, client_url: None, ca: None };

@@ -99,10 +99,19 @@ fn request_headers(own: &[(&str, String)], users: &Headers) -> Vec<(String, Secr
 
 /// Whether a header is not the user's to say, in any case: what frames a message, or identifies and signs it.
 pub fn is_reserved(header: &str) -> bool {
-    const RESERVED: [&str; 8] =
-        ["connection", "content-length", "host", "te", "trailer", "transfer-encoding", "upgrade", "webhook-id"];
-    let header = header.to_ascii_lowercase();
-    RESERVED.contains(&header.as_str()) || ["webhook-timestamp", "webhook-signature"].contains(&header.as_str())
+    const RESERVED: [&str; 10] = [
+        "connection",
+        "content-length",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "webhook-id",
+        "webhook-signature",
+        "webhook-timestamp",
+    ];
+    RESERVED.iter().any(|reserved| header.eq_ignore_ascii_case(reserved))
 }
 
 /// What each request with a body of JSON says of itself.

@@ -1,6 +1,7 @@
 //! What notifiers say and what performs it, against servers that are strict, and servers that fail.
 
 mod http;
+mod laws;
 mod line;
 mod program;
 pub mod smtp;

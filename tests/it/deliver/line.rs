@@ -1,6 +1,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
 use highwater::notify::Outcome;
 use highwater::plan::{Log, Via};
@@ -38,4 +40,20 @@ fn what_cannot_be_written_is_tried_again() {
     assert_eq!(sender.tell(log(nowhere), &[violation()]), Outcome::Accepted);
     let full = why(sender.tell(log("/dev/full".into()), &[violation()]));
     assert!(full.contains("No space left on device"), "{full}");
+}
+
+#[test]
+fn what_nobody_reads_is_written_once_when_somebody_does() {
+    let home = Home::new("{}");
+    let path = home.0.join("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().expect("coreutils").success());
+    let sender = Sender::new();
+    for _ in 0..3 {
+        let outcome = sender.tell_within(log(path.clone()), &[violation()], Duration::from_millis(50));
+        assert_eq!(why(outcome), format!("{}: not done within 0.05 s", path.display()));
+    }
+    let reading = path.clone();
+    let reader = std::thread::spawn(move || fs::read_to_string(reading).expect("UTF-8"));
+    assert_eq!(sender.tell(log(path), &[violation()]), Outcome::Accepted);
+    assert_eq!(reader.join().expect("it reads"), format!("{}\n", violation().line()));
 }

@@ -16,7 +16,7 @@ pub fn answer(seen: &Seen) -> Say {
     Say::Answer(400, &[("content-type", "application/json")], body.to_string())
 }
 
-fn errors(seen: &Seen) -> Vec<String> {
+pub fn errors(seen: &Seen) -> Vec<String> {
     let mut errors = Vec::new();
     let mut check = |fine: bool, wrong: &str| {
         if !fine {
