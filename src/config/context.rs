@@ -93,10 +93,21 @@ impl<'a> Context<'a> {
     /// Says of each variable or file that was found unset since `mark` what comes of it.
     pub fn say_of_unset(&mut self, mark: usize, what: &str) {
         for fault in &mut self.found[mark..] {
-            if matches!(fault.code, "W003" | "W004") {
+            // What stands deeper has said it already.
+            if matches!(fault.code, "W003" | "W004") && !fault.labels[0].text.contains(';') {
                 fault.labels[0].text.push_str(what);
             }
         }
+    }
+
+    /// Whether a variable or a file was found unset since `mark`: then what was read may lack something.
+    pub fn has_unset_since(&self, mark: usize) -> bool {
+        self.found[mark..].iter().any(|fault| matches!(fault.code, "W003" | "W004"))
+    }
+
+    /// Whether an error was found so far.
+    pub fn is_refused(&self) -> bool {
+        self.errors > 0
     }
 
     /// Whether nothing was found so far.

@@ -78,7 +78,7 @@ const SYMBOLS: [&str; 8] = ["description", "host", "metric", "service", "state",
 /// How deep an expression may be; each clause of a `cond` stands in the one before.
 const MAX_DEPTH: usize = 200;
 
-/// Reads a condition over an event.
+/// Reads a condition over an event or a transition.
 pub(super) fn read(form: &Form, context: &mut Context) -> Option<Expression> {
     let expression = expression(form, 0, context)?;
     let mut fields = Vec::new();
@@ -95,6 +95,11 @@ pub(super) fn read(form: &Form, context: &mut Context) -> Option<Expression> {
         context.report(catalogue::condition_is_a_value(form.span));
     }
     Some(expression)
+}
+
+/// Reads a value: a text, a number, a field, or what a function makes of them.
+pub(super) fn value(form: &Form, context: &mut Context) -> Option<Expression> {
+    expression(form, 0, context)
 }
 
 fn expression(form: &Form, depth: usize, context: &mut Context) -> Option<Expression> {

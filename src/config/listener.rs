@@ -276,7 +276,7 @@ fn socket(form: &Form, subject: &str, expected: &str, context: &mut Context) -> 
 }
 
 /// The path of a PEM file, which is read when the daemon starts.
-fn path(form: &Form, name: &str, context: &mut Context) -> Option<PathBuf> {
+pub(super) fn path(form: &Form, name: &str, context: &mut Context) -> Option<PathBuf> {
     match &form.kind {
         Kind::Tagged(tag, _) if tag.as_ref() == "file" => {
             return context.refuse(catalogue::no_path(form.span, name, "`#file`, the text that stands in one"));

@@ -11,17 +11,22 @@ mod environment;
 mod expression;
 mod files;
 mod habits;
+mod heartbeat;
 mod language;
 mod listener;
+mod notifier;
 mod options;
 mod paths;
 mod pattern;
+mod reach;
 mod root;
+mod route;
 mod server;
 mod state;
 mod suggest;
 mod threshold;
 mod time;
+mod url;
 mod values;
 
 #[cfg(test)]

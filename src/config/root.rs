@@ -2,15 +2,20 @@
 
 use super::context::Context;
 use super::values;
-use super::{catalogue, paths, server, state, time};
+use super::{catalogue, heartbeat, notifier, paths, reach, route, server, state, time};
 use crate::edn::{Form, Kind, Span};
-use crate::plan::{Limits, Plan, Routing, Threshold};
+use crate::plan::{Limits, Notifier, Plan, Routing, Threshold};
 
 /// What the daemon listens on. Its parts may stand in several files.
 const SERVER: &str = "server";
 
 /// What is kept over restarts. Its parts may stand in several files, too.
 const STATE: &str = "state";
+
+/// Who is told, where transitions go, and what is asked for while all is well. They, too.
+const NOTIFIERS: &str = "notifiers";
+const ROUTES: &str = "routes";
+const HEARTBEAT: &str = "heartbeat";
 
 /// Keys that hold thresholds. They are read last: what is set for all of them may stand in another file.
 const THRESHOLDS: [(&str, ReadThresholds); 2] =
@@ -21,9 +26,24 @@ const SETTINGS: [(&str, ReadSetting); 4] =
     [("grace", grace), ("instance", instance), ("limits", limits), ("max-skew", max_skew)];
 
 /// Keys that this version does not know what to do with.
-const LATER: [&str; 6] = ["notifiers", "objectives", "pipelines", "routes", "sources", "streams"];
+const LATER: [&str; 4] = ["objectives", "pipelines", "sources", "streams"];
 
-const OTHER_WORDS: [(&str, &str); 22] = [
+const OTHER_WORDS: [(&str, &str); 37] = [
+    ("alerting", "notifiers"),
+    ("channels", "notifiers"),
+    ("contact-points", "notifiers"),
+    ("notifications", "notifiers"),
+    ("notify", "notifiers"),
+    ("receivers", "notifiers"),
+    ("notification-policies", "routes"),
+    ("policies", "routes"),
+    ("routing", "routes"),
+    ("dead-mans-switch", "heartbeat"),
+    ("deadmansswitch", "heartbeat"),
+    ("healthcheck", "heartbeat"),
+    ("heartbeats", "heartbeat"),
+    ("ping", "heartbeat"),
+    ("watchdog", "heartbeat"),
     ("allowed-lateness", "grace"),
     ("histogram", "histograms"),
     ("lateness", "grace"),
@@ -76,6 +96,10 @@ struct Forms<'f> {
     thresholds: Vec<(ReadThresholds, &'f Form)>,
     server: Vec<&'f Form>,
     state: Vec<&'f Form>,
+    /// With the places of their keys.
+    notifiers: Vec<(Span, &'f Form)>,
+    routes: Vec<(Span, &'f Form)>,
+    heartbeat: Vec<(Span, &'f Form)>,
 }
 
 /// What is set once for the whole installation, and where.
@@ -101,6 +125,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
     let server = server::read(&forms.server, context);
     let usual = server.grace(grace);
     let state = state::read(&forms.state, context);
+    let mark = context.mark();
     let mut thresholds = Vec::new();
     for (read, form) in &forms.thresholds {
         read(form, usual, context, &mut thresholds);
@@ -116,17 +141,48 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
     if thresholds.is_empty() && context.is_silent() && !files.is_empty() {
         context.report(catalogue::no_thresholds(Span { file: 0, start: 0, end: 0 }));
     }
+    let instance = settings.instance.unwrap_or_else(|| "default".to_string());
+    let is_whole = !context.has_unset_since(mark);
+    let routing = routing(&forms, &thresholds, &instance, is_whole, context);
     Plan {
         thresholds,
         grace,
         grace_is_set: settings.grace.is_some(),
         max_skew: settings.max_skew.unwrap_or(Plan::MAX_SKEW),
-        instance: settings.instance.unwrap_or_else(|| "default".to_string()),
+        instance,
         limits: settings.limits,
         server,
         state,
-        routing: Routing::default(),
+        routing,
     }
+}
+
+/// Reads who is told and where transitions go. `is_whole`: all that thresholds say could be read.
+fn routing(forms: &Forms, thresholds: &[Threshold], instance: &str, is_whole: bool, context: &mut Context) -> Routing {
+    let heartbeat = heartbeat::read(&forms.heartbeat, context);
+    let mut found = notifier::read(&forms.notifiers, context);
+    let usual = Notifier::standard_output();
+    let mut names: Vec<&str> = found.iter().map(|one| one.notifier.name.as_str()).collect();
+    if !names.contains(&usual.name.as_str()) {
+        names.push(&usual.name);
+    }
+    names.sort_unstable();
+    let mark = context.mark();
+    let routes = (!forms.routes.is_empty()).then(|| route::read(&forms.routes, &names, context));
+    let whole = match is_whole && !context.has_unset_since(mark) {
+        true => reach::Whole::All,
+        false => reach::Whole::Part,
+    };
+    let places: Vec<Span> = forms.notifiers.iter().map(|(place, _)| *place).collect();
+    let written = reach::Written { notifiers: &places, found: &found, routes: routes.as_ref() };
+    reach::check(&written, thresholds, instance, whole, context);
+    let routes = routes.map(|routes| routes.routes);
+    let mut notifiers: Vec<Notifier> = found.drain(..).map(|one| one.notifier).collect();
+    if !notifiers.iter().any(|one| one.name == usual.name) {
+        notifiers.push(usual);
+    }
+    notifiers.sort_by(|a, b| a.name.cmp(&b.name));
+    Routing { routes, notifiers, heartbeat }
 }
 
 /// The entries of the one map that a file holds.
@@ -169,6 +225,12 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
         forms.server.push(value);
     } else if name == STATE {
         forms.state.push(value);
+    } else if name == NOTIFIERS {
+        forms.notifiers.push((key.span, value));
+    } else if name == ROUTES {
+        forms.routes.push((key.span, value));
+    } else if name == HEARTBEAT {
+        forms.heartbeat.push((key.span, value));
     } else if let Some((known, read)) = SETTINGS.iter().find(|(known, _)| *known == name) {
         // `:limits` are told apart by their own keys.
         if *known == "limits" || once(known, key.span, settings, context) {
@@ -182,7 +244,11 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
             return context.report(catalogue::unknown_key(key, "the configuration", None).help(help));
         }
         let known = SETTINGS.iter().map(|(name, _)| *name).chain(THRESHOLDS.iter().map(|(name, _)| *name));
-        let meant = context.nearest(name, known.chain([SERVER, STATE]).chain(LATER), &OTHER_WORDS);
+        let meant = context.nearest(
+            name,
+            known.chain([HEARTBEAT, NOTIFIERS, ROUTES, SERVER, STATE]).chain(LATER),
+            &OTHER_WORDS,
+        );
         context.report(catalogue::unknown_key(key, "the configuration", meant));
     }
 }

@@ -274,14 +274,7 @@ fn open(server: &mut Server, form: &Form, context: &mut Context) {
 }
 
 fn token(server: &mut Server, form: &Form, context: &mut Context) {
-    let written = match &form.kind {
-        Kind::String(_) => Some(form.span),
-        Kind::Tagged(tag, inner) => match &inner.kind {
-            Kind::Vector(items) if tag.as_ref() == "env" => items.last().map(|default| default.span),
-            _ => None,
-        },
-        _ => None,
-    };
+    let written = values::in_clear(form);
     context.hidden.extend(written);
     let Some(text) = values::text(form, "`:token`", Appears::Nowhere, context) else { return };
     let is_sign = |c: char| c.is_ascii_graphic();
@@ -293,7 +286,7 @@ fn token(server: &mut Server, form: &Form, context: &mut Context) {
         return context.report(catalogue::token_for_no_header(text.span));
     }
     if written.is_some() {
-        context.report(catalogue::token_in_file(form.span));
+        context.report(catalogue::secret_in_file(form.span, "token", "HIGHWATER_TOKEN"));
     }
     server.token = Some(Secret(text.text));
 }

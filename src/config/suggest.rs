@@ -3,6 +3,9 @@
 /// The longest name that is compared with others, in bytes.
 const MAX_LENGTH: usize = 64;
 
+/// How many names of a user are compared.
+const MAX_CANDIDATES: usize = 1_000;
+
 /// The candidate that was most likely meant: by another word for it, else by the fewest slips of typing.
 pub(super) fn nearest(
     name: &str,
@@ -20,6 +23,18 @@ pub(super) fn nearest(
     let (slips, best) = close.min_by_key(|(slips, _)| *slips)?;
     let allowed = name.chars().count().max(3) / 3;
     (slips <= allowed).then_some(best)
+}
+
+/// The name among those that a user gave that was most likely meant, by the fewest slips of typing.
+pub(super) fn among<'n>(name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    if name.is_empty() || name.len() > MAX_LENGTH {
+        return None;
+    }
+    let name = name.to_lowercase();
+    let short = candidates.into_iter().filter(|candidate| candidate.len() <= MAX_LENGTH).take(MAX_CANDIDATES);
+    let close = short.map(|candidate| (strsim::damerau_levenshtein(&name, &candidate.to_lowercase()), candidate));
+    let (slips, best) = close.min_by_key(|(slips, _)| *slips)?;
+    (slips <= name.chars().count().max(3) / 3).then_some(best)
 }
 
 #[cfg(test)]

@@ -66,6 +66,32 @@ pub(super) fn words(form: &Form, subject: &str, context: &mut Context) -> Option
     Some(text)
 }
 
+/// A text that no message shows. `example` is what stands in front of it, for messages: `:secret`.
+pub(super) fn secret(form: &Form, example: &str, context: &mut Context) -> Option<Text> {
+    match &form.kind {
+        Kind::Broken => return None,
+        Kind::String(_) => context.hidden.push(form.span),
+        Kind::Tagged(tag, _) if matches!(tag.as_ref(), "env" | "file") => context.hidden.extend(in_clear(form)),
+        _ => {
+            context.hidden.push(form.span);
+            return context.refuse(catalogue::secret_is_no_text(form.span, example));
+        }
+    }
+    text(form, example, Appears::Nowhere, context)
+}
+
+/// Where a text is written down as it is, if it is: itself, or the default of `#env`.
+pub(super) fn in_clear(form: &Form) -> Option<Span> {
+    match &form.kind {
+        Kind::String(_) => Some(form.span),
+        Kind::Tagged(tag, inner) => match &inner.kind {
+            Kind::Vector(items) if tag.as_ref() == "env" => items.last().map(|default| default.span),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// A decimal number. `expected` says which, for messages: `seconds, such as 600`.
 pub(super) fn amount(form: &Form, subject: &str, expected: &str, context: &mut Context) -> Option<Amount> {
     let (digits, secret) = match &form.kind {

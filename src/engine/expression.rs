@@ -66,6 +66,13 @@ impl Expression {
     }
 }
 
+impl Value<'_> {
+    /// Whether two values are equal for `=`.
+    pub fn equals(&self, other: &Value<'_>) -> bool {
+        equal(self, other)
+    }
+}
+
 fn is_true(value: &Value<'_>) -> bool {
     !matches!(value, Value::Nil | Value::Bool(false))
 }

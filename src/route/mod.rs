@@ -11,12 +11,14 @@ mod flow;
 mod key;
 mod notice;
 mod operator;
+pub mod reach;
 mod record;
 mod router;
 mod state;
 mod trace;
 mod written;
 
+pub use notice::CHANGEABLE;
 pub use notice::Notice;
 pub use record::{Record, Sending};
 pub use router::Router;

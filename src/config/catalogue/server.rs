@@ -112,10 +112,11 @@ pub fn token_for_no_header(span: Span) -> Diagnostic {
         .help("make one with `openssl rand -hex 32`")
 }
 
-pub fn token_in_file(span: Span) -> Diagnostic {
-    lint("W024", span, "the secret of `:token` stands in this file")
+/// A secret in clear; `variable` is one that could hold it.
+pub fn secret_in_file(span: Span, name: &str, variable: &str) -> Diagnostic {
+    lint("W024", span, format!("the secret of `:{name}` stands in this file"))
         .here("everybody who reads the file has it")
-        .help("write `:token #env \"HIGHWATER_TOKEN\"`, or `:token #file \"/run/secrets/token\"`")
+        .help(format!("write `:{name} #env \"{variable}\"`, or `:{name} #file \"/run/secrets/{name}\"`"))
 }
 
 pub fn no_host_name(text: &Text, instead: Option<&str>) -> Diagnostic {
