@@ -38,6 +38,8 @@ const MOST_FORMER: usize = 100;
 const OUTPUT: &str = "log";
 /// What is too old is looked for so often, in microseconds.
 pub(super) const LOOK: i64 = 60_000_000;
+/// Failures in a row are said again after so many, and then whenever their number has doubled.
+const MANY: u32 = 16;
 /// A cause is cut to so many characters.
 const LONGEST_CAUSE: usize = 500;
 
@@ -413,7 +415,9 @@ impl Courier {
                 let why = cut(&why);
                 let random = random(number, now.boot);
                 let times = attempts.fail(number, &why, after, now.boot, random);
-                if attempts.failures_in_a_row().is_power_of_two() {
+                // Many may be on their way when it fails; that is said once.
+                let row = attempts.failures_in_a_row();
+                if row == 1 || (row >= MANY && row.is_power_of_two()) {
                     tracing::warn!("`:{notifier}` did not take a notice, attempt {times}: {why}; it is tried again");
                 }
                 self.deliveries.of(notifier, |numbers| {

@@ -229,11 +229,9 @@ fn everybody_hears_of_everything_however_often_it_is_killed() {
         assert!(Instant::now() < deadline, "{}", daemon.http("GET", "/metrics", &[], b"").1);
         thread::sleep(Duration::from_millis(50));
     }
-    let (code, _) = daemon.stop();
+    let (code, rest) = daemon.stop();
     assert_eq!(code, Some(0), "{}", daemon.log());
-    while let Some(line) = daemon.text(PATIENCE) {
-        output.push(line);
-    }
+    output.extend(rest.into_iter().map(|line| line.to_string()));
     compare(&home, output, &hook, &batches);
 }
 
