@@ -36,7 +36,8 @@ fn main() {
         println!("step                                     {:>8.1} {:>8.1}", single.0, pieces.0);
         println!("append, {place:<32} {:>8.1} {:>8.1} {:>8}", single.1, pieces.1, 20);
     }
-    burst(&target);
+    burst(&target, Some("state"));
+    burst(&target, None);
 }
 
 fn line(subject: usize) -> Arc<str> {
@@ -126,7 +127,7 @@ fn take(stream: &TcpStream, dead: bool, all: &Mutex<Vec<Instant>>) -> Option<()>
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").ok()
 }
 
-fn burst(target: &Path) {
+fn burst(target: &Path, state: Option<&str>) {
     let folder = Folder::under(target);
     let ((well, came), (dead, _)) = (receiver(false), receiver(true));
     let configuration = format!(
@@ -138,7 +139,7 @@ fn burst(target: &Path) {
  :routes [(notify :well :dead :gone :file)]
  :histograms {{"q" {{:status-code {{"^5" {{:<= 0 :interval 1 :type :count :by [:host] :max-gap 1}}}}}}}}}}"#
     );
-    let daemon = process::Daemon::start_keeping(&folder, &configuration, Some("state"));
+    let daemon = process::Daemon::start_keeping(&folder, &configuration, state);
     let mut stream = TcpStream::connect(daemon.tcp).expect("it listens");
     // Groups exist, and are well, from here on.
     send(&mut stream, "200");
@@ -158,8 +159,9 @@ fn burst(target: &Path) {
     let came = came.lock().expect("nobody panics with it").clone();
     let (first, last) = (came.first().copied().unwrap_or(begin), came.last().copied().unwrap_or(begin));
     println!(
-        "\n{} of {TRANSITIONS} violations of one second, a receiver that never answers and one that is not there",
-        came.len()
+        "\n{} of {TRANSITIONS} violations of one second, {}",
+        came.len(),
+        state.map_or("no state", |_| "with state")
     );
     println!(
         "from the first to the last at the one that is well, s   {:>8.2}",

@@ -142,9 +142,17 @@ impl Outbox {
         self.router.note(&notice, now);
         let violation: Arc<str> = notice.violation_id().into();
         let mut batches = self.tell(out);
+        let mut last: Option<(Arc<str>, Kept)> = None;
         for told in self.ledger.close(&violation) {
-            let Some(before) = Notice::parse(&told.notice.line) else { continue };
-            let recovery = Kept::of(&notice.clone().identified_as(&before));
+            // Most were told the same, so they share what they hear now.
+            let recovery = match last.take().filter(|(line, _)| *line == told.notice.line) {
+                Some((_, recovery)) => recovery,
+                None => {
+                    let Some(before) = Notice::parse(&told.notice.line) else { continue };
+                    Kept::of(&notice.clone().identified_as(&before))
+                }
+            };
+            last = Some((Arc::clone(&told.notice.line), recovery.clone()));
             if matches!(*told.address, Address::Alertmanager(_)) {
                 self.resolve(&told, &recovery, now);
             }
@@ -175,6 +183,7 @@ impl Outbox {
     /// Writes violations into the ledger: of each, a notifier is told once.
     fn tell(&mut self, out: Vec<Sending<Notice>>) -> Vec<Batch> {
         let mut batches = Vec::new();
+        let mut last: Option<Kept> = None;
         for Sending { notifier, batch } in out {
             let Some((name, entry)) = self.directory.notifiers.get_key_value(notifier.as_str()) else { continue };
             let mut notices = Vec::new();
@@ -182,7 +191,9 @@ impl Outbox {
                 if self.ledger.has_told(notice.violation_id(), name) {
                     continue;
                 }
-                let kept = Kept::of(&notice);
+                let same = last.take().filter(|last| last.line == notice.line());
+                let kept = same.unwrap_or_else(|| Kept::of(&notice));
+                last = Some(kept.clone());
                 self.ledger.tell(Told {
                     notifier: Arc::clone(name),
                     address: Arc::clone(&entry.address),

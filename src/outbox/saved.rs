@@ -161,7 +161,10 @@ impl Outbox {
             lines: tables.lines.items,
             addresses: tables.addresses.items,
         };
-        postcard::to_stdvec(&saved).expect("plain values in memory")
+        let lines: usize = saved.lines.iter().map(|line| line.len()).sum();
+        // Growing would take twice as much memory for a while.
+        let bytes = Vec::with_capacity(lines + lines / 2 + (64 << 10));
+        postcard::to_extend(&saved, bytes).expect("plain values in memory")
     }
 
     /// None for the bytes of another version.

@@ -8,6 +8,7 @@ mod reload;
 mod riemann;
 mod state;
 mod stopping;
+mod telling;
 mod upgrade;
 
 use std::io::{Read, Write};

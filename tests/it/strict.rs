@@ -174,8 +174,8 @@ fn read_request(stream: &mut BufReader<Box<dyn ReadWrite>>, connection: usize) -
         }
         lines.push(line);
     }
-    let path = lines[0].strip_prefix("POST ").and_then(|rest| rest.strip_suffix(" HTTP/1.1"));
-    let path = path.unwrap_or_else(|| panic!("no POST of HTTP/1.1: {}", lines[0])).to_string();
+    let (method, rest) = lines[0].split_once(' ').unwrap_or_else(|| panic!("no request: {}", lines[0]));
+    let path = rest.strip_suffix(" HTTP/1.1").unwrap_or_else(|| panic!("not HTTP/1.1: {}", lines[0])).to_string();
     let headers: Vec<_> = lines[1..]
         .iter()
         .map(|line| line.split_once(": ").unwrap_or_else(|| panic!("no header: {line}")))
@@ -184,7 +184,10 @@ fn read_request(stream: &mut BufReader<Box<dyn ReadWrite>>, connection: usize) -
     let seen = Seen { connection, path, headers, body: vec![] };
     assert!(seen.path.starts_with('/') && seen.header("host").is_some(), "{seen:?}");
     assert!(seen.header("transfer-encoding").is_none(), "{seen:?}");
-    let length: usize = seen.header("content-length").and_then(|length| length.parse().ok()).expect("a length");
+    let length = seen.header("content-length").map(|length| length.parse().expect("a length"));
+    // Only what asks for something says nothing of its length.
+    let length: usize = if method == "GET" { length.unwrap_or(0) } else { length.expect("a length") };
+    assert_eq!(method == "GET", length == 0, "{seen:?}");
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
     Some(Seen { body, ..seen })

@@ -286,7 +286,7 @@ fn a_reload_outlives_a_crash() {
 
 /// No file that the daemon writes may grow, which is to it what a full disk is; or they may again.
 #[cfg(target_os = "linux")]
-fn fill_disk(daemon: &Daemon, is_full: bool) {
+pub fn fill_disk(daemon: &Daemon, is_full: bool) {
     let limit = Rlimit { current: is_full.then_some(0), maximum: None };
     prlimit(Some(daemon.pid()), Resource::Fsize, limit).expect("a child of ours");
 }
