@@ -582,7 +582,8 @@ fn notify<'f>(call: &Call<'f>, reading: &mut Reading<'f, '_>, context: &mut Cont
             fine = false;
         } else if !reading.known.contains(&name) {
             fine = false;
-            context.report(catalogue::unknown_notifier(form.span, name, reading.known));
+            let meant = context.nearest_given(name, reading.known.iter().copied());
+            context.report(catalogue::unknown_notifier(form.span, name, reading.known, meant));
         } else if let Some((_, first)) = found.iter().find(|(known, _)| *known == name) {
             context.report(catalogue::named_twice(form.span, *first, "`notify`", &format!(":{name}")));
         } else {

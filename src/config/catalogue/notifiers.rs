@@ -60,9 +60,11 @@ pub fn name_of_a_notifier(span: Span, name: &str, most: usize) -> Diagnostic {
         .help(format!("it becomes part of metrics and records: at most {most} letters, digits, `-`, `_` and `.`"))
 }
 
+/// `most` is empty where there is none.
 pub fn time_between(span: Span, subject: &str, least: &str, most: &str) -> Diagnostic {
-    let range = match least {
-        "0" => format!("above 0 and at most {most}"),
+    let range = match (least, most) {
+        ("0", _) => format!("above 0 and at most {most}"),
+        (_, "") => format!("of at least {least}"),
         _ => format!("from {least} to {most}"),
     };
     error("T102", span, format!("{subject} is a time {range}")).here(format!("expected a time {range}"))
@@ -151,7 +153,7 @@ pub fn no_url(text: &Text, subject: &str, fault: Fault) -> Diagnostic {
         ),
         Fault::TooLong => ("is too long", "expected at most 8192 characters", "what is long belongs into `:headers`"),
     };
-    error("T109", text.span, format!("the URL of {subject} {why}")).here(here).help(help)
+    error("T109", text.span, format!("{subject} {why}")).here(here).help(help)
 }
 
 pub fn no_routing_key(span: Span, length: usize, found: usize) -> Diagnostic {
