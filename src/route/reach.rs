@@ -254,6 +254,11 @@ impl<'p> Walk<'p> {
             let [field] = read[..] else { return None };
             let mut values = BTreeSet::new();
             for class in alive {
+                // What a condition before found out says nothing of thresholds.
+                let own = self.scope(*class, &[]).field_known(field);
+                if matches!(own, Known::Present | Known::Group | Known::Unknown) {
+                    return None;
+                }
                 match self.scope(*class, facts).field_known(field) {
                     Known::Value(Value::Nil) => {}
                     Known::Value(value) => {

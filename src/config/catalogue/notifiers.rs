@@ -74,12 +74,18 @@ pub fn no_secret(span: Span, fault: SecretFault) -> Diagnostic {
     let why = match fault {
         SecretFault::NotBase64 => "is no base64",
         SecretFault::Asymmetric => "is a key of Ed25519, and signatures are made with HMAC-SHA256",
-        SecretFault::Short => "has fewer than 24 bytes",
+        SecretFault::Short => "has fewer than 16 bytes",
         SecretFault::Long => "has more than 64 bytes",
     };
     error("T103", span, format!("the value of `:secret` {why}"))
         .here("expected `whsec_` and base64 of 24 to 64 bytes")
         .help("make one with `echo whsec_$(openssl rand -base64 32)`, and give the receiver the same")
+}
+
+pub fn short_secret(span: Span) -> Diagnostic {
+    lint("W037", span, "the value of `:secret` has fewer than 24 bytes")
+        .here("Standard Webhooks asks for 24 to 64")
+        .help("make a longer one with `echo whsec_$(openssl rand -base64 32)`, and give the receiver the same")
 }
 
 pub fn not_so_many_secrets(span: Span, most: usize, count: usize) -> Diagnostic {
@@ -257,7 +263,7 @@ pub fn no_command(form: &Form) -> Diagnostic {
                 }
             })
         }
-        Kind::Vector(_) => error("T121", form.span, "`:command` is empty")
+        Kind::Vector(_) => error("T145", form.span, "`:command` is empty")
             .here("expected a program")
             .help("write `[\"/usr/local/bin/tell\" \"--urgent\"]`"),
         _ => super::wrong_kind(form, "`:command`", "a vector of strings, a program and its arguments")

@@ -47,7 +47,7 @@ pub fn operator_is_no_symbol(head: &Form) -> Diagnostic {
         },
         _ => OPERATORS.to_string(),
     };
-    error("T130", head.span, format!("a list starts with an operator here, not with {}", kind(head)))
+    error("T146", head.span, format!("a list starts with an operator here, not with {}", kind(head)))
         .here("expected an operator")
         .help(help)
 }

@@ -248,7 +248,7 @@ fn values_of_notifiers_are_checked() {
         (format!("{} :to \"ops\"", mail_without("to")), &[("T120", "no address of mail")]),
         (":type :exec".into(), &[("T100", "needs `:command`")]),
         (":type :exec :command \"tell --now\"".into(), &[("T121", "write `[\"tell\" \"--now\"]`; or `[\"sh\" \"-c\"")]),
-        (":type :exec :command []".into(), &[("T121", "is empty")]),
+        (":type :exec :command []".into(), &[("T145", "is empty")]),
         (":type :exec :command [\"tell --now\"]".into(), &[("T122", "texts of their own")]),
         (":type :exec :command [\"tell\" :now]".into(), &[("T021", "write `\"now\"`")]),
     ] {
@@ -315,7 +315,7 @@ fn no_message_repeats_a_secret() {
         "{:notifiers {:a {:type :webhook :url \"https://hunter2@example.com/hunter2?hunter2\" :secret \"hunter2\"
           :headers {\"X\" \"hunter2\\u0007\" \"Host\" \"hunter2\" \"Y\" [\"hunter2\"]} :bogus 5}
         :b {:type :webhook :url \"example.com/hunter2\" :secret [\"hunter2\" :hunter2 hunter2] :timeout :x}
-        :c {:type :pagerduty :routing-key #env [\"X\" \"hunter2\"] :url #env [\"Y\" \"ftp://hunter2/hunter2\"]}
+        :c {:type :pagerduty :routing-key #env [\"X\" \"hunter2\"] :url #env [\"Y\" \"ftp://x/hunter2\"]}
         :d {:type :email :host 5 :user \"u\" :password \"hunter2\" :security :none :from :x :to 7}
         :e {:type :alertmanager :url \"http://x/api/v2/alerts?hunter2\" :bogus 5}
         :f {:type :webhook :url \"http:\\u002f\\u002fx/hunter2\\n\"}

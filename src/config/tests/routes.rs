@@ -34,8 +34,8 @@ fn operators_are_read_as_they_are_written() {
         ("(notify :hook :log)", Route::Notify(vec!["hook".into(), "log".into()])),
         ("(sdo (notify :hook))", Route::Sdo(told())),
         (
-            "(where :team (notify :hook) (else (notify :hook)))",
-            Route::Where { condition: field("team"), then: told(), otherwise: told() },
+            "(where :host (notify :hook) (else (notify :hook)))",
+            Route::Where { condition: field("host"), then: told(), otherwise: told() },
         ),
         (
             "(where :host (else (notify :hook)))",
@@ -140,8 +140,8 @@ fn operators_are_checked() {
         ("\"hook\"", &[("T130", "write `(notify :hook)`")]),
         ("[(notify :hook)]", &[("T130", "round brackets")]),
         ("5", &[("T130", "not the number `5`")]),
-        ("(:where true (notify :hook))", &[("T130", "write `(where …)`")]),
-        ("(:hook)", &[("T130", "write `(notify :hook)`")]),
+        ("(:where true (notify :hook))", &[("T146", "write `(where …)`")]),
+        ("(:hook)", &[("T146", "write `(notify :hook)`")]),
         ("(notify)", &[("T137", "write `(notify :hook)`")]),
         ("(notify hook)", &[("T138", "write `(notify :hook)`")]),
         ("(notify [:hook :log])", &[("T138", "`(notify :a :b)`")]),
@@ -211,8 +211,8 @@ fn operators_are_checked() {
 #[test]
 fn operators_have_limits() {
     let nested = |depth: usize| format!("{}(notify :hook){}", "(sdo ".repeat(depth), ")".repeat(depth));
-    faults(&routes(&nested(63)), &[]);
-    faults(&routes(&nested(64)), &[("T143", "more than 64 levels")]);
+    faults(&routes(&nested(59)), &[]);
+    faults(&routes(&nested(60)), &[("T143", "more than 60 levels")]);
     faults(&routes(&"(notify :hook)".repeat(10_000)), &[]);
     faults(&routes(&"(notify :hook)".repeat(10_001)), &[("T144", "more than 10000 operators")]);
     faults(&routes(&format!("(by [{}] (notify :hook))", ":f ".repeat(65))), &[("T057", "64")]);

@@ -144,13 +144,12 @@ fn what_a_rollup_holds_back_outlives_a_crash_and_a_reload() {
     let daemon = Daemon::start(&written(3600), KEPT);
     send_until(&daemon, 143, "it is held back", || metric(&daemon, "highwater_pending_notices") == 1.0);
     let daemon = daemon.restart(true, KEPT);
-    assert_eq!(metric(&daemon, "highwater_pending_notices"), 1.0);
+    until(&daemon, "it is held back still", || metric(&daemon, "highwater_pending_notices") == 1.0);
     assert!(receiver.all_seen().is_empty());
     // A route that is written otherwise sends what it held back.
     daemon.home().rewrite(&written(3601));
     daemon.signal(Signal::HUP);
-    let Json::Array(batch) = receiver.seen().json() else { panic!("a batch is an array") };
-    assert_eq!((batch.len(), &batch[0]["status"]), (1, &json!("violation")));
+    assert_eq!(receiver.seen().json()["status"], "violation");
 }
 
 #[test]
