@@ -30,6 +30,7 @@ mod sample;
 mod shape;
 mod sketch;
 mod snapshot;
+mod splits;
 mod standing;
 mod state;
 mod tally;

@@ -204,6 +204,9 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let (requests, inbox) = std_mpsc::channel();
     let evaluator = std::mem::replace(&mut opened.evaluator, Evaluator::nothing());
     let (keeper, syncing) = opened.keeper.take().unzip();
+    if let Some(keeper) = &keeper {
+        keeper.serve(requests.clone());
+    }
     let published = Arc::new(Mutex::new(Arc::new(Published::of(&plan, &evaluator))));
     let (reloading, reload_requests) = mpsc::unbounded_channel();
     let reloads = Arc::new(Reloads::default());
