@@ -347,3 +347,18 @@ const PATTERN_PARTS: [&str; 44] = [
     "\\.",
     "\"",
 ];
+
+#[test]
+fn what_the_readme_shows_has_no_errors() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let blocks = readme.split("```edn\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut routes = 0;
+    for block in blocks.filter(|block| block.starts_with('{')) {
+        routes += usize::from(block.contains(":routes"));
+        let loaded = highwater::config::from_text(block);
+        let errors: Vec<_> =
+            loaded.diagnostics.iter().filter(|found| found.severity == highwater::edn::Severity::Error).collect();
+        assert!(errors.is_empty(), "{block}\n{errors:#?}");
+    }
+    assert!(routes > 0);
+}
