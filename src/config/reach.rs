@@ -7,6 +7,7 @@ use super::context::Context;
 use super::notifier::Found;
 use super::route::Routes;
 use crate::edn::{Form, Kind, Span};
+use crate::notify::label_collision;
 use crate::plan::{Field, Notifier, Threshold, Via};
 use crate::route::CHANGEABLE;
 use crate::route::reach::{Never, Reach, reach};
@@ -82,6 +83,7 @@ pub(super) fn check(written: &Written, thresholds: &[Threshold], instance: &str,
             context.report(catalogue::unused_notifier(one.place, name));
         }
     }
+    report_collisions(written.found, thresholds, context);
     if whole == Whole::Part || context.errors() > 0 {
         return;
     }
@@ -231,5 +233,19 @@ fn within(form: &Form, field: &Field, depth: usize) -> Option<Span> {
         }
         Kind::Vector(items) => items.iter().find_map(|item| within(item, field, depth + 1)),
         _ => None,
+    }
+}
+
+/// Reports thresholds two of whose names would be one label at an Alertmanager.
+fn report_collisions(found: &[Found], thresholds: &[Threshold], context: &mut Context) {
+    let is_alertmanager = |one: &&Found| matches!(one.notifier.via, Via::Alertmanager(_));
+    let Some(alertmanager) = found.iter().find(is_alertmanager) else { return };
+    for threshold in thresholds.iter().filter(|threshold| !threshold.output.shadow) {
+        let labels = threshold.output.labels.iter().map(|(name, _)| name.as_str());
+        let fields = threshold.group_by.iter().map(Field::name);
+        if let Some((one, other)) = label_collision(labels, fields) {
+            let name = &alertmanager.notifier.name;
+            context.report(catalogue::one_label_twice(threshold.span, name, &one, &other));
+        }
     }
 }

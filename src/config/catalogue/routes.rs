@@ -280,6 +280,13 @@ pub fn untold(span: Span, ids: &[&str], count: usize) -> Diagnostic {
         .help("add a route for them, such as `(else (notify :log))`; or say `:shadow true` in those that nobody is to hear of")
 }
 
+pub fn one_label_twice(span: Span, notifier: &str, one: &str, other: &str) -> Diagnostic {
+    let (one, other) = (code(one), code(other));
+    error("T147", span, format!("{one} and {other} would be one label at the Alertmanager of `:{notifier}`"))
+        .here("two names for one label")
+        .help(format!("give {other} another name: labels have letters, digits and `_` only, and `alertname`, `instance`, `service` and `severity` are taken"))
+}
+
 pub fn label_like_a_key(span: Span, name: &str, meant: &str) -> Diagnostic {
     lint("W036", span, format!("this sets a label {}", code(name)))
         .here("a label, as any other name")

@@ -344,3 +344,24 @@ proptest! {
         prop_assert_eq!(read(&text), vec![route]);
     }
 }
+
+#[test]
+fn two_names_for_one_label_of_alertmanager_are_an_error() {
+    let text = |options: &str| {
+        format!(
+            "{{:notifiers {{:am {{:type :alertmanager :url \"http://127.0.0.1:9093\"}}}} :routes [(notify :am)]
+              :percentiles {{\"q\" {{0.5 {{:< 5 :interval 60 {options}}}}}}}}}"
+        )
+    };
+    for (options, expected) in [
+        (":labels {:team \"a\"} :by [:host]", &[][..]),
+        (":labels {:team-name \"a\" :team_name \"b\"}", &[("T147", "`team-name` and `team_name` would be one label")]),
+        (":labels {:host \"a\"} :by [:host]", &[("T147", "would be one label at the Alertmanager of `:am`")]),
+        (":labels {:service \"a\"}", &[("T147", "give `service` another name")]),
+    ] {
+        faults(&text(options), expected);
+    }
+    // One that is never routed has no alert.
+    let shadow = from_text(&text(":labels {:service \"a\"} :shadow true"));
+    assert!(shadow.diagnostics.iter().all(|found| found.code != "T147"), "{:?}", shadow.diagnostics);
+}
