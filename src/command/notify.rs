@@ -117,7 +117,7 @@ fn send(notifiers: &[&Notifier], notices: &[Notice], out: &mut dyn Write) -> Res
     let mut code = FINE;
     for notifier in notifiers {
         for notice in notices {
-            let notices = std::slice::from_ref(notice);
+            let notices = &[notice.clone().as_test()];
             let key = deliver::key(&notifier.name, notices);
             let batch = Batch { notices, key: &key, now: clock::wall(), is_test: true };
             let outcome = runtime.block_on(transports.attempt(notifier, &batch));

@@ -16,6 +16,7 @@ mod engine_limits;
 mod engine_verdict;
 mod laws;
 mod model;
+mod notify_command;
 mod peers;
 mod replay_command;
 mod replay_model;
