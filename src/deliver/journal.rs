@@ -117,7 +117,7 @@ impl Kept {
         now >= self.again.0 && (self.gap.is_some() || self.renew || self.journal.bytes() > LONG.max(WORTH * self.size))
     }
 
-    /// Begins a snapshot of the outbox as it is; the rest is [`Snapshot::write`].
+    /// Begins a snapshot of the outbox as it is; the rest is `Snapshot::write`.
     pub fn begin(&mut self, outbox: &Outbox, now: i64) -> Option<Snapshot> {
         match self.journal.rotate() {
             Ok(first) => {
