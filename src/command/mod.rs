@@ -13,6 +13,7 @@ pub mod send;
 pub mod state_folder;
 mod summary;
 mod terminal;
+pub mod test;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 9] = ["test", "load", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 8] = ["load", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -55,6 +56,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Says what thresholds would have said about a history
     Replay(replay::ReplayArgs),
+    /// Plays scenarios: events in, the whole expected timeline out
+    Test(test::TestArgs),
     /// Takes in events and says at once when a threshold is violated: the daemon
     Run(run::RunArgs),
     /// Says where a transition would go, and why
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
         Command::Notify(args) => with_output(|out, err| notify::run(&args, out, err)),
         Command::Routes(args) => with_output(|out, err| routes::run(&args, out, err)),
+        Command::Test(args) => with_output(|out, err| test::run(&args, out, err)),
         Command::Send(args) => with_output(|_, err| send::run(&args, err)),
         // Its threads write for themselves.
         Command::Run(args) => run::run(args),

@@ -240,6 +240,10 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
     } else if LATER.contains(&name) {
         context.report(catalogue::not_yet(key.span, name));
     } else {
+        if name == "scenarios" {
+            let help = "scenarios stand in a file called `*.test.edn`, which `highwater test` reads";
+            return context.report(catalogue::unknown_key(key, "the configuration", None).help(help));
+        }
         if SUBJECTS.contains(&name.to_lowercase().as_str()) {
             let help = "did you mean `:percentiles` or `:histograms`?";
             return context.report(catalogue::unknown_key(key, "the configuration", None).help(help));

@@ -30,3 +30,4 @@ mod source_log;
 mod source_riemann;
 mod store;
 mod strict;
+mod test_command;
