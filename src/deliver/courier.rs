@@ -343,7 +343,7 @@ impl Courier {
             let clock = self.now;
             self.done.spawn_local(async move {
                 let notices: Vec<Notice> =
-                    dispatch.notices.iter().filter_map(|kept| Notice::parse(&kept.line)).collect();
+                    dispatch.notices.iter().filter_map(|kept| Notice::read(&kept.line)).collect();
                 let key = key(&name, &notices);
                 let batch = Batch { notices: &notices, key: &key, now: clock().wall, is_test: false };
                 let outcome = transports.attempt(&notifier, &batch).await;

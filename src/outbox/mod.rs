@@ -117,7 +117,7 @@ impl Outbox {
 
     /// Transitions. What cannot be read as one is nothing that was ever produced, and is left out.
     fn take(&mut self, lines: &[Arc<str>], now: Timestamp) {
-        let notices = lines.iter().filter_map(|line| Notice::parse(line));
+        let notices = lines.iter().filter_map(Notice::read);
         if self.directory.routes.is_some() {
             return notices.for_each(|notice| self.route(notice, now));
         }
@@ -148,7 +148,7 @@ impl Outbox {
             let recovery = match last.take().filter(|(line, _)| *line == told.notice.line) {
                 Some((_, recovery)) => recovery,
                 None => {
-                    let Some(before) = Notice::parse(&told.notice.line) else { continue };
+                    let Some(before) = Notice::read(&told.notice.line) else { continue };
                     Kept::of(&notice.clone().identified_as(&before))
                 }
             };

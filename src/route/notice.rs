@@ -44,12 +44,14 @@ pub const CHANGEABLE: [&str; 4] = ["description", "runbook", "severity", "summar
 impl Notice {
     /// None if it is no JSON object with what a transition must have to be told: `status`, `dedup_key`, `violation_id`.
     pub fn parse(text: &str) -> Option<Notice> {
-        let json: Map<String, Json> = serde_json::from_str(text).ok()?;
-        let text_at = |key: &str| json.get(key).and_then(Json::as_str).unwrap_or_default();
-        let is_whole = matches!(text_at("status"), "ok" | "violation")
-            && !text_at("dedup_key").is_empty()
-            && !text_at("violation_id").is_empty();
-        is_whole.then(|| Notice::of(json))
+        whole(text).map(Notice::of)
+    }
+
+    /// The same of a line that was written by us, which is shared.
+    pub fn read(line: &Arc<str>) -> Option<Notice> {
+        let json = whole(line)?;
+        let violation_id = json.get("violation_id").and_then(Json::as_str).unwrap_or_default().into();
+        Some(Notice { line: Arc::clone(line), violation_id, parsed: Arc::new(json).into() })
     }
 
     fn of(json: Map<String, Json>) -> Notice {
@@ -190,6 +192,16 @@ impl Fields for Notice {
         let value = own.or_else(|| within("group")).or_else(|| within("labels"));
         Cow::Owned(value.map_or(Value::Nil, from_json))
     }
+}
+
+/// What a transition says, if it has what it must have to be told.
+fn whole(text: &str) -> Option<Map<String, Json>> {
+    let json: Map<String, Json> = serde_json::from_str(text).ok()?;
+    let text_at = |key: &str| json.get(key).and_then(Json::as_str).unwrap_or_default();
+    let is_whole = matches!(text_at("status"), "ok" | "violation")
+        && !text_at("dedup_key").is_empty()
+        && !text_at("violation_id").is_empty();
+    is_whole.then_some(json)
 }
 
 fn written(json: &Map<String, Json>) -> Arc<str> {
