@@ -182,3 +182,29 @@ proptest! {
         compare_with_replay(&metrics, &codes, every);
     }
 }
+
+#[test]
+fn a_change_is_tested_at_once() {
+    use std::io::{BufRead, BufReader};
+    let home = Home::new("{}");
+    let file = home.0.join("a.test.edn");
+    let text = "{:percentiles {\"q\" {0.5 {:<= 100 :interval 60}}} :scenarios [{:name \"a\" :end 60 :events [{:service \"q\" :metric 1}]}]}";
+    fs::write(&file, text).unwrap();
+    let mut watching = Command::new(env!("CARGO_BIN_EXE_highwater"))
+        .args(["test", "a.test.edn", "--watch"])
+        .current_dir(&home.0)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watching.stderr.take().unwrap()).lines();
+    let mut next = || lines.next().expect("it watches").unwrap();
+    assert!(next().starts_with("1 scenario: 1 passed, 0 failed"));
+    assert_eq!(next(), "watching; Ctrl-C ends");
+    // As editors do it: another file takes the name.
+    fs::write(home.0.join("new"), text.replace(":metric 1}", ":metric 143}")).unwrap();
+    fs::rename(home.0.join("new"), &file).unwrap();
+    assert!(next().starts_with("1 scenario: 0 passed, 1 failed"));
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+}
