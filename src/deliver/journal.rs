@@ -1,7 +1,9 @@
 //! The outbox on the disk: its inputs are a journal, what they came to is a snapshot.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::outbox::{Directory, Input, Outbox};
 use crate::plan::Timestamp;
@@ -38,12 +40,18 @@ pub struct Snapshot {
     bytes: Vec<u8>,
 }
 
-/// Reads the outbox that an earlier process left, and goes on with what is to be told now. What there is to say goes to
+/// Reads the outbox that an earlier process left, and goes on with what is to be told now. Violations that are open, and
+/// not known to whoever judges, are told as ok. What there is to say goes to
 /// the log.
 ///
 /// # Errors
 /// One line: the folder cannot be used.
-pub fn open(folder: &Path, directory: Directory, now: Timestamp) -> Result<(Outbox, Kept), String> {
+pub fn open(
+    folder: &Path,
+    directory: Directory,
+    is_known: &dyn Fn(&str) -> bool,
+    now: Timestamp,
+) -> Result<(Outbox, Kept), String> {
     let Opened { base, mut records } = store::open(folder).map_err(|error| error.to_string())?;
     let newer = || format!("{}: the outbox was written by another version that this one cannot read", folder.display());
     let mut outbox = match base {
@@ -69,6 +77,16 @@ pub fn open(folder: &Path, directory: Directory, now: Timestamp) -> Result<(Outb
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     let gap = journal.given_up().map(str::to_string);
     let mut kept = Kept { journal, store, gap, is_mending: false, renew: true, again: (0, 0), size: 0 };
+    let unknown = outbox.open().map(|told| &told.notice.violation).filter(|id| !is_known(id)).cloned();
+    let unknown: BTreeSet<Arc<str>> = unknown.collect();
+    if !unknown.is_empty() {
+        tracing::warn!("{} violations were told and are not known any more: they are told as ok", unknown.len());
+    }
+    for violation in unknown {
+        let forgotten = Input::Forgotten { now, violation };
+        outbox.step(&forgotten);
+        kept.append(&forgotten);
+    }
     if *outbox.directory() != directory {
         let edited = Input::Edited { now, directory };
         outbox.step(&edited);

@@ -22,6 +22,8 @@ pub enum Input {
     Rejected { now: Timestamp, notifier: Arc<str>, number: u64, why: Arc<str> },
     /// Dead letters before this number were written down.
     Buried { before: u64 },
+    /// Whoever makes the transitions knows nothing of a violation that somebody was told of.
+    Forgotten { now: Timestamp, violation: Arc<str> },
 }
 
 impl Input {

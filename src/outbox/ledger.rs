@@ -10,6 +10,8 @@ use crate::plan::Address;
 #[derive(Debug, Default)]
 pub struct Ledger {
     open: HashMap<Arc<str>, Vec<Told>>,
+    /// Of each dedup key, its violation that is open.
+    by_key: HashMap<Arc<str>, Arc<str>>,
 }
 
 /// One notifier that a violation went to.
@@ -29,12 +31,26 @@ impl Ledger {
     }
 
     pub fn tell(&mut self, told: Told) {
+        self.by_key.insert(Arc::clone(&told.notice.dedup_key), Arc::clone(&told.notice.violation));
         self.open.entry(Arc::clone(&told.notice.violation)).or_default().push(told);
+    }
+
+    /// The violation of a subject that is open.
+    pub fn of_key(&self, dedup_key: &str) -> Option<&Arc<str>> {
+        self.by_key.get(dedup_key)
+    }
+
+    /// What somebody was told of a violation.
+    pub fn first(&self, violation: &str) -> Option<&Told> {
+        self.open.get(violation)?.first()
     }
 
     /// The violation is over: who is to hear of it, in order of name.
     pub fn close(&mut self, violation: &str) -> Vec<Told> {
         let mut told = self.open.remove(violation).unwrap_or_default();
+        if let Some(one) = told.first() {
+            self.by_key.remove(&one.notice.dedup_key);
+        }
         told.sort_by(|a, b| a.notifier.cmp(&b.notifier));
         told
     }

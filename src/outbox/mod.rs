@@ -107,6 +107,7 @@ impl Outbox {
                     self.bury(notifier, dispatch, why, *now);
                 }
             }
+            Input::Forgotten { now, violation } => self.forget(violation, *now),
             Input::Buried { before } => {
                 while self.dead.front().is_some_and(|dead| dead.number < *before) {
                     self.dead.pop_front();
@@ -133,6 +134,11 @@ impl Outbox {
             // It is judged and shown, and nobody is told.
             if notice.json().get("shadow").is_some_and(|shadow| shadow == true) {
                 return;
+            }
+            // One at a time is going on; of another, the end was lost.
+            let other = self.ledger.of_key(notice.dedup_key()).filter(|id| id.as_ref() != notice.violation_id());
+            if let Some(other) = other.cloned() {
+                self.forget(&other, now);
             }
             self.router.pass(notice, now, &mut out);
             return self.send(out, now);
@@ -170,6 +176,14 @@ impl Outbox {
         }
         for Batch { notifier, address, notices } in batches {
             self.dispatch(&notifier, Some(&address), notices, now);
+        }
+    }
+
+    /// Ends a violation of which nobody knows any more.
+    fn forget(&mut self, violation: &str, now: Timestamp) {
+        let told = self.ledger.first(violation).and_then(|told| Notice::read(&told.notice.line));
+        if let Some(notice) = told {
+            self.route(notice.forgotten(now), now);
         }
     }
 

@@ -316,3 +316,14 @@ proptest! {
         let _ = Input::from_bytes(&bytes);
     }
 }
+
+#[test]
+fn a_violation_whose_end_was_lost_ends_when_the_next_one_begins() {
+    let mut outbox = Outbox::new(directory(vec![notify(&["one"])], 100));
+    took(&mut outbox, 0, &[line("q", 1, "violation"), line("q", 2, "violation")]);
+    assert_eq!(waiting(&outbox, "one"), [["q-1 violation"], ["q-1 ok"], ["q-2 violation"]]);
+    outbox.step(&Input::Forgotten { now: at(5), violation: "q-2".into() });
+    outbox.step(&Input::Forgotten { now: at(5), violation: "q-3".into() });
+    assert_eq!(waiting(&outbox, "one").last(), Some(&vec!["q-2 ok".to_string()]));
+    assert_eq!(outbox.told(), 0);
+}

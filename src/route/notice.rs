@@ -111,6 +111,22 @@ impl Notice {
         Notice::of(json)
     }
 
+    /// The recovery of a violation that nobody knows any more: the state that it was in is lost.
+    pub fn forgotten(mut self, now: Timestamp) -> Notice {
+        let json = self.json_mut();
+        let summary = json.get("summary").and_then(Json::as_str).unwrap_or_default();
+        let summary = format!("not known to be violated any more, since state was lost: {summary}");
+        for (key, value) in
+            [("status", "ok"), ("previous", "violation"), ("reason", "forgotten"), ("summary", &summary)]
+        {
+            json.insert(key.to_string(), value.into());
+        }
+        json.insert("value".to_string(), Json::Null);
+        json.insert("time".to_string(), now.to_string().into());
+        let json = std::mem::take(json);
+        Notice::of(json)
+    }
+
     /// The recovery under the identity that its violation was told with.
     pub fn identified_as(mut self, violation: &Notice) -> Notice {
         let json = self.json_mut();

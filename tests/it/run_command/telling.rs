@@ -297,3 +297,27 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     }
     files
 }
+
+#[test]
+fn what_nobody_knows_to_be_violated_any_more_is_told_as_ok() {
+    let receiver = Strict::start(|_| Say::status(200));
+    let hook = format!(r#":hook {{:type :webhook :url "{}"}}"#, receiver.url("/x"));
+    let daemon = Daemon::start(&configuration(&hook, "(notify :hook)"), KEPT);
+    let violation = message(&daemon, 143, &receiver);
+    until(&daemon, "it was delivered", || metric(&daemon, "highwater_notifier_delivered_total") == 1.0);
+    let mut daemon = daemon;
+    daemon.crash();
+    // The state of the windows is lost, what was told is not.
+    for entry in fs::read_dir(daemon.folder.join("state")).unwrap().flatten() {
+        if entry.file_type().unwrap().is_file() {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    let daemon = Daemon::start_in(daemon.home(), KEPT);
+    let end = receiver.seen().json();
+    assert_eq!((&end["status"], &end["reason"]), (&json!("ok"), &json!("forgotten")));
+    assert_eq!(end["violation_id"], violation["violation_id"]);
+    assert!(daemon.logs("1 violations were told and are not known any more", PATIENCE), "{}", daemon.log());
+    // It goes on as if it were new.
+    assert_eq!(message(&daemon, 143, &receiver)["status"], "violation");
+}
