@@ -112,3 +112,35 @@ fn with_output(command: impl FnOnce(&mut dyn Write, &mut dyn Write) -> u8) -> u8
         Err(error) => terminal::output_failed(&error, code, &mut err),
     }
 }
+
+/// Why the job could not be done.
+pub enum Failure {
+    /// All has been said.
+    Said,
+    Message(String),
+    /// Of stdout; and the exit code by what was found until then.
+    Output(std::io::Error, u8),
+}
+
+/// Says why a job could not be done; the exit code.
+fn ended(result: Result<u8, Failure>, err: &mut dyn Write) -> u8 {
+    match result {
+        Ok(code) => code,
+        Err(Failure::Said) => FAILED,
+        Err(Failure::Message(message)) => {
+            say(err, &format!("highwater: {message}"));
+            FAILED
+        }
+        Err(Failure::Output(error, found)) => terminal::output_failed(&error, found, err),
+    }
+}
+
+fn say(err: &mut dyn Write, line: &str) {
+    let _ = writeln!(err, "{}", terminal::printable(line));
+}
+
+/// `1 file`, `3 files`.
+fn number(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}

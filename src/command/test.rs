@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::{FAILED, FINE, FOUND, terminal};
+use super::{FAILED, FINE, FOUND, number, terminal};
 use crate::config::{self, Process, Unset};
 use crate::edn::{self, Sources};
 use crate::engine::{Compiled, Transition, Verdict, play};
@@ -231,8 +231,4 @@ impl Coverage {
             (false, false) => text + " (--coverage names them)",
         }
     }
-}
-
-fn number(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -79,12 +79,12 @@ impl Attempts {
         self.on_their_way.contains_key(&number)
     }
 
-    /// It was accepted, or rejected: somebody is there. How often it was tried before.
-    pub fn settle(&mut self, number: u64) -> u32 {
+    /// It was accepted, or rejected: somebody is there.
+    pub fn settle(&mut self, number: u64) {
         self.on_their_way.remove(&number);
         self.in_a_row = 0;
         self.paused_until = 0;
-        self.failed.remove(&number).map_or(0, |failed| failed.times)
+        self.failed.remove(&number);
     }
 
     /// It failed and is tried again, after as long as the receiver asked for at least. `random` is any number. How often

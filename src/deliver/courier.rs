@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -17,8 +16,9 @@ use super::dead_letters::DeadLetters;
 use super::journal::Kept;
 use super::numbers::Deliveries;
 use super::transports::Transports;
-use crate::notify::Outcome;
-use crate::outbox::{Directory, Dispatch, Input, Outbox};
+use crate::engine::digest;
+use crate::notify::{self, Outcome};
+use crate::outbox::{Directory, Dispatch, Input, Outbox, Queue};
 use crate::plan::{Address, Heartbeat, Notifier, Routing, Timestamp};
 use crate::route::Notice;
 
@@ -34,8 +34,6 @@ const LAST: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: i64 = 1_000_000;
 /// So many notifiers are remembered that are configured otherwise by now.
 const MOST_FORMER: usize = 100;
-/// The notifier of standard output, where there are no routes.
-const OUTPUT: &str = "log";
 /// What is too old is looked for so often, in microseconds.
 pub(super) const LOOK: i64 = 60_000_000;
 /// A cause is cut to so many characters.
@@ -216,7 +214,7 @@ impl Courier {
     /// Whether more transitions are taken: without routes, not while nobody reads standard output.
     fn may_take(&self) -> bool {
         self.outbox.directory().routes.is_some()
-            || self.outbox.queue(OUTPUT).is_none_or(|queue| queue.len() < MOST_TO_OUTPUT)
+            || self.outbox.queue(Notifier::STANDARD_OUTPUT).is_none_or(|queue| queue.len() < MOST_TO_OUTPUT)
     }
 
     fn take(&mut self, message: Message, messages: &mut mpsc::Receiver<Message>) {
@@ -368,10 +366,7 @@ impl Courier {
     }
 
     fn is_over(&self, end: tokio::time::Instant) -> bool {
-        let has_output = self
-            .outbox
-            .queues()
-            .any(|(_, queue)| queue.iter().next().is_some_and(|first| *first.address == Address::Log(None)));
+        let has_output = self.outbox.queues().any(|(_, queue)| is_output(queue));
         if has_output || self.on.is_syncing || self.on.is_writing || self.on.is_burying {
             return false;
         }
@@ -397,27 +392,19 @@ impl Courier {
     }
 }
 
+/// Whether what waits first is for standard output.
+pub(super) fn is_output(queue: &Queue) -> bool {
+    queue.iter().next().is_some_and(|first| *first.address == Address::Log(None))
+}
+
 /// By what it says: the same at each attempt and in each process.
 pub fn key(notifier: &str, notices: &[Notice]) -> String {
-    let mut hash = Sha256::new();
-    let mut part = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    };
-    part(notifier);
-    for notice in notices {
-        [notice.dedup_key(), notice.text("status"), notice.text("time")].into_iter().for_each(&mut part);
-    }
-    let digest = hash.finalize();
-    let hex = digest.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    format!("msg_{hex}")
+    let said = notices.iter().flat_map(|notice| [notice.dedup_key(), notice.text("status"), notice.text("time")]);
+    format!("msg_{}", digest([notifier].into_iter().chain(said)))
 }
 
 pub(super) fn cut(why: &str) -> String {
-    match why.char_indices().nth(LONGEST_CAUSE) {
-        Some((end, _)) => format!("{}…", &why[..end]),
-        None => why.to_string(),
-    }
+    notify::cut(why, LONGEST_CAUSE).into_owned()
 }
 
 pub(super) async fn blocking<T: Send + 'static>(

@@ -4,7 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::courier::{Courier, Done, Now, cut, key};
+use super::courier::{Courier, Done, Now, cut, is_output, key};
 use crate::notify::{Batch, Outcome};
 use crate::outbox::{Dispatch, Input};
 use crate::plan::Address;
@@ -44,8 +44,7 @@ impl Courier {
             let attempts = self.attempts.entry(Arc::clone(name)).or_default();
             let at_once = self.notifiers.get(name).map_or(1, |notifier| notifier.via.at_once());
             // Standard output is not asked to wait for a disk.
-            let is_output = queue.iter().next().is_some_and(|first| *first.address == Address::Log(None));
-            let durable = if is_output { u64::MAX } else { self.durable };
+            let durable = if is_output(queue) { u64::MAX } else { self.durable };
             for number in attempts.ready(queue, durable, at_once, now.boot) {
                 if let Some(dispatch) = queue.get(number) {
                     attempts.begin(dispatch);

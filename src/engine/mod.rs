@@ -50,6 +50,7 @@ pub use event::{Event, Fields, Value};
 pub use intake::Intake;
 pub use lane::Lane;
 pub use reading::Unread;
+pub use record::digest;
 pub use scenario::play;
 pub use snapshot::SnapshotError;
 pub use state::{plan_from_bytes, plan_to_bytes};

@@ -62,8 +62,13 @@ impl Transition {
 }
 
 pub(super) fn dedup_key(instance: &str, threshold: &str, group_text: &str) -> String {
+    digest([instance, threshold, group_text])
+}
+
+/// The same for the same texts only, one after the other: 32 hexadecimal digits.
+pub fn digest<'t>(parts: impl IntoIterator<Item = &'t str>) -> String {
     let mut hash = Sha256::new();
-    for part in [instance, threshold, group_text] {
+    for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }

@@ -26,7 +26,7 @@ pub use input::Input;
 pub use ledger::Told;
 pub use queue::{Dispatch, Kept, Queue};
 
-use crate::plan::{Address, Timestamp};
+use crate::plan::{Address, Notifier, Timestamp};
 use crate::route::{Notice, Router, Sending};
 use ledger::Ledger;
 
@@ -124,7 +124,7 @@ impl Outbox {
         }
         let notices: Vec<Kept> = notices.map(|notice| Kept::of(&notice)).collect();
         if !notices.is_empty() {
-            self.dispatch(&Arc::from("log"), None, notices, now);
+            self.dispatch(&Arc::from(Notifier::STANDARD_OUTPUT), None, notices, now);
         }
     }
 
@@ -155,7 +155,7 @@ impl Outbox {
                 Some((_, recovery)) => recovery,
                 None => {
                     let Some(before) = Notice::read(&told.notice.line) else { continue };
-                    Kept::of(&notice.clone().identified_as(&before))
+                    Kept::of(&notice.identified_as(&before))
                 }
             };
             last = Some((Arc::clone(&told.notice.line), recovery.clone()));

@@ -183,10 +183,13 @@ impl Notifier {
     /// Often enough for a `resolve_timeout` of five minutes, in microseconds.
     pub const RESEND: i64 = 60_000_000;
 
+    /// The name of the one that writes to standard output, where nothing is said.
+    pub const STANDARD_OUTPUT: &str = "log";
+
     /// `:log` to standard output, as it is where nothing is said.
     pub fn standard_output() -> Notifier {
         Notifier {
-            name: "log".to_string(),
+            name: Notifier::STANDARD_OUTPUT.to_string(),
             via: Via::Log(Log::default()),
             timeout: Notifier::TIMEOUT,
             give_up: Notifier::GIVE_UP,

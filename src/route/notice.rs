@@ -44,19 +44,24 @@ pub const CHANGEABLE: [&str; 4] = ["description", "runbook", "severity", "summar
 impl Notice {
     /// None if it is no JSON object with what a transition must have to be told: `status`, `dedup_key`, `violation_id`.
     pub fn parse(text: &str) -> Option<Notice> {
-        whole(text).map(Notice::of)
+        whole(text).map(|json| Notice::of(written(&json), json))
     }
 
     /// The same of a line that was written by us, which is shared.
     pub fn read(line: &Arc<str>) -> Option<Notice> {
-        let json = whole(line)?;
-        let violation_id = json.get("violation_id").and_then(Json::as_str).unwrap_or_default().into();
-        Some(Notice { line: Arc::clone(line), violation_id, parsed: Arc::new(json).into() })
+        Some(Notice::of(Arc::clone(line), whole(line)?))
     }
 
-    fn of(json: Map<String, Json>) -> Notice {
+    fn of(line: Arc<str>, json: Map<String, Json>) -> Notice {
         let violation_id = json.get("violation_id").and_then(Json::as_str).unwrap_or_default().into();
-        Notice { line: written(&json), violation_id, parsed: Arc::new(json).into() }
+        Notice { line, violation_id, parsed: Arc::new(json).into() }
+    }
+
+    /// The same with another map.
+    fn changed(&self, change: impl FnOnce(&mut Map<String, Json>)) -> Notice {
+        let mut json = self.json().clone();
+        change(&mut json);
+        Notice::of(written(&json), json)
     }
 
     /// One line of JSON.
@@ -100,43 +105,40 @@ impl Notice {
     }
 
     /// The same as a test: under a key of its own, lest its recovery ends what is really violated.
-    pub fn as_test(mut self) -> Notice {
-        let json = self.json_mut();
-        for key in ["dedup_key", "violation_id"] {
-            let own = json.get(key).and_then(Json::as_str).unwrap_or_default();
-            let own = format!("test-{own}");
-            json.insert(key.to_string(), own.into());
-        }
-        let json = std::mem::take(json);
-        Notice::of(json)
+    pub fn as_test(&self) -> Notice {
+        self.changed(|json| {
+            for key in ["dedup_key", "violation_id"] {
+                json.insert(key.to_string(), format!("test-{}", self.text(key)).into());
+            }
+        })
     }
 
     /// The recovery of a violation that nobody knows any more: the state that it was in is lost.
-    pub fn forgotten(mut self, now: Timestamp) -> Notice {
-        let json = self.json_mut();
-        let summary = json.get("summary").and_then(Json::as_str).unwrap_or_default();
-        let summary = format!("not known to be violated any more, since state was lost: {summary}");
-        for (key, value) in
-            [("status", "ok"), ("previous", "violation"), ("reason", "forgotten"), ("summary", &summary)]
-        {
-            json.insert(key.to_string(), value.into());
-        }
-        json.insert("value".to_string(), Json::Null);
-        json.insert("time".to_string(), now.to_string().into());
-        let json = std::mem::take(json);
-        Notice::of(json)
+    pub fn forgotten(&self, now: Timestamp) -> Notice {
+        let summary = format!("not known to be violated any more, since state was lost: {}", self.text("summary"));
+        self.changed(|json| {
+            for (key, value) in [
+                ("status", "ok".into()),
+                ("previous", "violation".into()),
+                ("reason", "forgotten".into()),
+                ("summary", summary.into()),
+                ("value", Json::Null),
+                ("time", now.to_string().into()),
+            ] {
+                json.insert(key.to_string(), value);
+            }
+        })
     }
 
     /// The recovery under the identity that its violation was told with.
-    pub fn identified_as(mut self, violation: &Notice) -> Notice {
-        let json = self.json_mut();
-        for key in IDENTITY {
-            if let Some(value) = violation.json().get(key) {
-                json.insert(key.to_string(), value.clone());
+    pub fn identified_as(&self, violation: &Notice) -> Notice {
+        self.changed(|json| {
+            for key in IDENTITY {
+                if let Some(value) = violation.json().get(key) {
+                    json.insert(key.to_string(), value.clone());
+                }
             }
-        }
-        let json = std::mem::take(json);
-        Notice::of(json)
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde_json::{Value as Json, json};
 
 use crate::command::terminal::printable;
-use crate::edn::{Sources, escape_string, position};
+use crate::edn::{Sources, position, quote};
 use crate::engine::Transition;
 use crate::plan::{Expected, Plan, Scenario, Timestamp};
 
@@ -150,13 +150,7 @@ impl Comparison {
 
 impl Came {
     fn written(&self, scenario: &Scenario) -> String {
-        let threshold = if self.threshold.starts_with('[') {
-            self.threshold.clone()
-        } else {
-            let mut name = String::from("\"");
-            escape_string(&self.threshold, &mut name);
-            name + "\""
-        };
+        let threshold = if self.threshold.starts_with('[') { self.threshold.clone() } else { quote(&self.threshold) };
         let group = match self.group.as_str() {
             "{}" => String::new(),
             text => format!(" :group {}", group_edn(text)),
@@ -169,11 +163,7 @@ impl Came {
 fn group_edn(text: &str) -> String {
     let Ok(Json::Object(fields)) = serde_json::from_str(text) else { return "{}".to_string() };
     let field = |(name, value): (&String, &Json)| match value.as_str() {
-        Some(text) => {
-            let mut escaped = String::new();
-            escape_string(text, &mut escaped);
-            format!(":{name} \"{escaped}\"")
-        }
+        Some(text) => format!(":{name} {}", quote(text)),
         None => format!(":{name} nil"),
     };
     format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(" "))

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use super::{judge, lock};
 use crate::deliver::Origin;
 use crate::plan::{Durability, Keeping};
-use crate::store::{Journal, Position, SegmentNumber, Started, Store};
+use crate::store::{Journal, Pause, Position, SegmentNumber, Started, Store};
 use record::{Moment, Record};
 
 pub use recover::{Down, Recovered, recover};
@@ -32,10 +32,6 @@ pub use recover::{Down, Recovered, recover};
 const VERSION: u16 = 1;
 /// A snapshot is not taken again before the journal has grown to so many times its size.
 const WORTH: u64 = 4;
-/// After a failure the next attempt waits twice as long as the last, from the first to the last of these, in
-/// microseconds.
-const FIRST_PAUSE: i64 = 1_000_000;
-const LONGEST_PAUSE: i64 = 30_000_000;
 /// Where there are only snapshots, there is one so often, in microseconds.
 const ONLY_SNAPSHOTS: i64 = 60_000_000;
 
@@ -75,8 +71,8 @@ pub struct Keeper {
     is_ending: AtomicBool,
     pub snapshots: AtomicU64,
     pub failures: AtomicU64,
-    /// When the next attempt may be made after a failure, and how long the pause was.
-    again: Mutex<(i64, i64)>,
+    /// When the next attempt may be made after a failure, by the boot clock.
+    again: Mutex<Pause>,
 }
 
 /// Transitions that are not known to have been told.
@@ -154,7 +150,7 @@ impl Keeper {
             is_ending: AtomicBool::new(false),
             snapshots: AtomicU64::new(0),
             failures: AtomicU64::new(0),
-            again: Mutex::new((0, 0)),
+            again: Mutex::default(),
             settings,
         });
         if let Some(why) = given_up {
@@ -257,7 +253,7 @@ impl Keeper {
     /// Whether it is time for a snapshot: the journal is long, or there is a gap, or nothing else is kept. `now` is the
     /// boot clock.
     pub fn is_due(&self, now: i64) -> bool {
-        if self.writing.load(Ordering::Acquire) || now < lock(&self.again).0 {
+        if self.writing.load(Ordering::Acquire) || !lock(&self.again).is_over(now) {
             return false;
         }
         if self.settings.durability == Durability::None
@@ -314,7 +310,7 @@ impl Keeper {
                 // The next one may be larger.
                 self.store.hold_room(2 * size);
                 self.snapshots.fetch_add(1, Ordering::Relaxed);
-                *lock(&self.again) = (0, 0);
+                *lock(&self.again) = Pause::default();
                 if self.mode.compare_exchange(MENDING, KEEPING, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                     *lock(&self.why) = None;
                     tracing::warn!("state is kept again: what was counted meanwhile is on the disk");
@@ -366,8 +362,7 @@ impl Keeper {
 
     fn pause(&self, now: i64) {
         let mut again = lock(&self.again);
-        let pause = (again.1 * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        *again = (now + pause, pause);
+        *again = again.after_failure(now);
     }
 }
 
