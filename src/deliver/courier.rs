@@ -175,6 +175,7 @@ impl Courier {
             trouble,
         };
         courier.know(&routing);
+        courier.relocate_all(now());
         courier
     }
 
@@ -241,10 +242,11 @@ impl Courier {
     }
 
     fn edit(&mut self, routing: &Routing, queue: usize) {
-        let now = (self.now)().wall;
-        self.step(&Input::Edited { now, directory: Directory::of(routing, queue) });
+        let now = (self.now)();
+        self.step(&Input::Edited { now: now.wall, directory: Directory::of(routing, queue) });
         self.on.is_dirty = true;
         self.know(routing);
+        self.relocate_all(now);
     }
 
     /// Knows the notifiers as they are now. Those that were are remembered, for what still goes to them.

@@ -4,6 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::attempts::Failure;
 use super::courier::{Courier, Done, Now, cut, is_output, key};
 use crate::notify::{Batch, Outcome};
 use crate::outbox::{Dispatch, Input};
@@ -78,10 +79,10 @@ impl Courier {
         let attempts = self.attempts.entry(Arc::clone(notifier)).or_default();
         match outcome {
             Outcome::Accepted => {
-                if attempts.failures_in_a_row() > 0 {
+                if attempts.failures_in_a_row(&dispatch.address) > 0 {
                     tracing::info!("`:{notifier}` takes notices again");
                 }
-                attempts.settle(number);
+                attempts.settle(dispatch);
                 self.deliveries.of(notifier, |numbers| {
                     numbers.delivered += 1;
                     numbers.trouble = None;
@@ -89,18 +90,19 @@ impl Courier {
                 self.step(&Input::Accepted { notifier: Arc::clone(notifier), number });
             }
             Outcome::Rejected { why } => {
-                attempts.settle(number);
+                attempts.settle(dispatch);
                 self.reject(notifier, number, &why, now);
             }
-            Outcome::Retry { why, after } => {
+            Outcome::Retry { why, after, in_doubt } => {
                 if self.outbox.directory().routes.is_none() && *dispatch.address == Address::Log(None) {
                     return Err(io::Error::other(why));
                 }
                 let why = cut(&why);
                 let random = random(number, now.boot);
-                let times = attempts.fail(number, &why, after, now.boot, random);
+                let failure = Failure { why: &why, asked: after, in_doubt };
+                let times = attempts.fail(dispatch, failure, now.boot, random);
                 // Many may be on their way when it fails; that is said once.
-                let row = attempts.failures_in_a_row();
+                let row = attempts.failures_in_a_row(&dispatch.address);
                 if row == 1 || (row >= MANY && row.is_power_of_two()) {
                     tracing::warn!("`:{notifier}` did not take a notice, attempt {times}: {why}; it is tried again");
                 }
@@ -112,9 +114,38 @@ impl Courier {
                 if dispatch.made.plus(give_up) <= now.wall {
                     self.reject(notifier, number, &format!("given up after {times} attempts: {why}"), now);
                 }
+                // Its notifier may have changed while it was on its way.
+                self.relocate(notifier, &[number], now);
             }
         }
         Ok(())
+    }
+
+    /// Sends what nobody has accepted to where notifiers are now.
+    pub(super) fn relocate_all(&mut self, now: Now) {
+        let queues = self.outbox.queues();
+        let waiting = queues.map(|(name, queue)| (Arc::clone(name), queue.iter().map(|one| one.number).collect()));
+        let waiting: Vec<(Arc<str>, Vec<u64>)> = waiting.collect();
+        waiting.into_iter().for_each(|(name, numbers)| self.relocate(&name, &numbers, now));
+    }
+
+    fn relocate(&mut self, notifier: &Arc<str>, numbers: &[u64], now: Now) {
+        let attempts = self.attempts.entry(Arc::clone(notifier)).or_default();
+        let may_move = |number: &u64| {
+            let dispatch = self.outbox.queue(notifier).and_then(|queue| queue.get(*number));
+            !attempts.is_on_its_way(*number)
+                && dispatch.is_some_and(|dispatch| self.outbox.may_move(notifier, dispatch))
+        };
+        let moved: Vec<u64> = numbers.iter().copied().filter(may_move).collect();
+        let moved: Vec<(u64, bool)> = moved.into_iter().map(|number| (number, attempts.relocate(number))).collect();
+        if moved.is_empty() {
+            return;
+        }
+        tracing::info!("`:{notifier}` has another address: {} that nobody has accepted go there", moved.len());
+        for (number, in_doubt) in moved {
+            self.step(&Input::Moved { now: now.wall, notifier: Arc::clone(notifier), number, in_doubt });
+        }
+        self.on.is_dirty = true;
     }
 
     fn reject(&mut self, notifier: &Arc<str>, number: u64, why: &str, now: Now) {

@@ -55,10 +55,26 @@ impl Ledger {
         told
     }
 
-    /// A notifier will never have heard of a violation.
-    pub fn reject(&mut self, violation: &str, notifier: &str) {
+    /// A notifier will never have heard of a violation at this address.
+    pub fn reject(&mut self, violation: &str, notifier: &str, address: &Address) {
+        self.at(violation, notifier, address).for_each(|one| one.is_rejected = true);
+    }
+
+    /// A notifier is told of a violation at another address, and also there where it was told `in_doubt`.
+    pub fn relocate(&mut self, violation: &str, notifier: &str, from: &Address, to: &Arc<Address>, in_doubt: bool) {
+        let Some(told) = self.at(violation, notifier, from).next().cloned() else { return };
+        let is_there = self.at(violation, notifier, to).next().is_some();
+        if let Some(open) = self.open.get_mut(violation).filter(|_| !in_doubt) {
+            open.retain(|one| *one != told);
+        }
+        if !is_there {
+            self.tell(Told { address: Arc::clone(to), ..told });
+        }
+    }
+
+    fn at(&mut self, violation: &str, notifier: &str, address: &Address) -> impl Iterator<Item = &mut Told> {
         let told = self.open.get_mut(violation).into_iter().flatten();
-        told.filter(|one| one.notifier.as_ref() == notifier).for_each(|one| one.is_rejected = true);
+        told.filter(move |told| told.notifier.as_ref() == notifier && *told.address == *address)
     }
 
     /// What is open, in no order.

@@ -34,7 +34,7 @@ pub struct Queue {
     waiting: BTreeMap<u64, Dispatch>,
     /// Of each dedup key, the numbers of the dispatches that speak of it, in order.
     keys: HashMap<Arc<str>, Vec<u64>>,
-    /// Dispatches all of whose keys have later ones.
+    /// Dispatches all of whose keys have later ones, to the same address.
     superseded: BTreeSet<u64>,
     notices: usize,
 }
@@ -57,7 +57,8 @@ impl Queue {
         let mut before = Vec::new();
         for key in keys(&dispatch) {
             let numbers = self.keys.entry(key).or_default();
-            before.extend(numbers.last());
+            let is_there = |number: &&u64| self.waiting.get(number).is_some_and(|one| one.address == dispatch.address);
+            before.extend(numbers.iter().rev().find(is_there));
             numbers.push(dispatch.number);
         }
         self.notices += dispatch.notices.len();
@@ -80,12 +81,36 @@ impl Queue {
     /// Notes whether a dispatch has been superseded.
     fn look(&mut self, number: u64) {
         let Some(dispatch) = self.waiting.get(&number) else { return };
-        let is_last = |key: &Arc<str>| self.keys.get(key).and_then(|numbers| numbers.last()) == Some(&number);
-        if keys(dispatch).iter().any(is_last) {
-            self.superseded.remove(&number);
-        } else {
+        let is_there = |number: &u64| self.waiting.get(number).is_some_and(|later| later.address == dispatch.address);
+        let has_later = |key: &Arc<str>| {
+            let numbers = self.keys.get(key).into_iter().flatten().rev();
+            numbers.take_while(|later| **later > number).any(is_there)
+        };
+        if keys(dispatch).iter().all(has_later) {
             self.superseded.insert(number);
+        } else {
+            self.superseded.remove(&number);
         }
+    }
+
+    /// Sends a dispatch elsewhere.
+    pub fn relocate(&mut self, number: u64, address: &Arc<Address>) {
+        let Some(dispatch) = self.waiting.get_mut(&number) else { return };
+        dispatch.address = Arc::clone(address);
+        let keys = keys(dispatch);
+        let touched: BTreeSet<u64> = keys.iter().filter_map(|key| self.keys.get(key)).flatten().copied().collect();
+        touched.into_iter().for_each(|number| self.look(number));
+    }
+
+    /// The dispatches that hold nothing but the recovery of a violation, and go to this address.
+    pub fn recoveries(&self, violation: &str, dedup_key: &str, address: &Address) -> Vec<u64> {
+        let is_it = |number: &u64| {
+            self.waiting.get(number).is_some_and(|dispatch| {
+                let is_recovery = |kept: &Kept| kept.is_recovery && kept.violation.as_ref() == violation;
+                *dispatch.address == *address && dispatch.notices.iter().all(is_recovery)
+            })
+        };
+        self.keys.get(dedup_key).into_iter().flatten().copied().filter(is_it).collect()
     }
 
     /// Takes out a dispatch. None if it has left already, or has given way.
@@ -96,22 +121,14 @@ impl Queue {
         for key in keys(&dispatch) {
             let Some(numbers) = self.keys.get_mut(&key) else { continue };
             numbers.retain(|one| *one != number);
-            match numbers.last().copied() {
+            let is_there = |number: &&u64| self.waiting.get(number).is_some_and(|one| one.address == dispatch.address);
+            match numbers.iter().rev().find(is_there).copied() {
                 Some(last) => self.look(last),
-                None => drop(self.keys.remove(&key)),
+                None if numbers.is_empty() => drop(self.keys.remove(&key)),
+                None => {}
             }
         }
         Some(dispatch)
-    }
-
-    /// Takes out the recoveries of a violation that was rejected. One in a batch with others stays: that is one message.
-    pub fn remove_recoveries(&mut self, violation: &str, dedup_key: &str) -> Vec<Dispatch> {
-        let is_it = |number: &u64| {
-            let kept = self.waiting.get(number).map(|dispatch| dispatch.notices.as_slice()).unwrap_or_default();
-            kept.iter().all(|kept| kept.is_recovery && kept.violation.as_ref() == violation)
-        };
-        let numbers: Vec<u64> = self.keys.get(dedup_key).into_iter().flatten().copied().filter(is_it).collect();
-        numbers.into_iter().filter_map(|number| self.remove(number)).collect()
     }
 
     /// In order.

@@ -92,6 +92,36 @@ fn a_recovery_goes_to_the_key_that_its_violation_went_to_over_a_reload_and_a_res
 }
 
 #[test]
+fn what_waits_for_a_wrong_address_goes_to_the_right_one_when_that_is_written() {
+    for is_restart in [false, true] {
+        let receiver = Strict::start(|_| Say::status(200));
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr()).unwrap();
+        let hook = |url: &str| configuration(&format!(r#":hook {{:type :webhook :url "{url}"}}"#), "(notify :hook)");
+        let home = super::super::daemon::Home::new(&hook(&format!("http://{nobody}/")));
+        let daemon = Daemon::start_in(&home, KEPT);
+        send_until(&daemon, 143, "it failed", || metric(&daemon, "highwater_notifier_failed_attempts_total") >= 2.0);
+        home.rewrite(&hook(&receiver.url("/")));
+        let daemon = if is_restart {
+            daemon.restart(true, KEPT)
+        } else {
+            daemon.signal(Signal::HUP);
+            daemon
+        };
+        let began = Instant::now();
+        let mut seen = Vec::new();
+        until(&daemon, "it goes to the right one", || {
+            seen.extend(receiver.all_seen());
+            !seen.is_empty()
+        });
+        // What waited for a pause to end would not be there yet.
+        assert!(is_restart || began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert_eq!(seen[0].json()["status"], "violation");
+        assert_eq!(message(&daemon, 85, &receiver)["status"], "ok");
+        until(&daemon, "all has arrived", || metric(&daemon, "highwater_notifier_waiting") == 0.0);
+    }
+}
+
+#[test]
 fn what_is_rejected_is_a_dead_letter_with_its_recovery_and_others_go_on() {
     let refusing = Strict::start(|_| Say::Answer(400, &[], "{\"error\":\"no such channel\"}".to_string()));
     let taking = Strict::start(|_| Say::status(200));
