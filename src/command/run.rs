@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use super::{FAILED, FINE};
 use super::{log, state_folder, terminal};
 use crate::config::{self, Unset};
+use crate::deliver;
 use crate::edn;
 use crate::plan::{Listener, Place, Plan};
 use crate::server::{self, Failure, Settings};
@@ -136,8 +137,11 @@ fn folder(args: &RunArgs, plan: &Plan) -> Result<Option<PathBuf>, String> {
 /// The plan with what the command line says, and lints; or all that is wrong. Lines of text either way.
 fn load(args: &RunArgs, colour: bool) -> Result<(Plan, String), String> {
     let loaded = config::load(&args.config, &config::Process, Unset::Error);
-    let said = edn::human(&loaded.sources, &loaded.diagnostics, colour);
+    let mut said = edn::human(&loaded.sources, &loaded.diagnostics, colour);
     let Some(mut plan) = loaded.plan else { return Err(said) };
+    for missing in deliver::preflight(&plan.routing) {
+        said.push_str(&line(&missing));
+    }
     let server = &mut plan.server;
     for (option, text, listeners) in [
         ("--tcp", &args.tcp, &mut server.tcp),

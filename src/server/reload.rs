@@ -138,7 +138,8 @@ async fn apply(
 
 /// A line for each thing that became of thresholds.
 fn describe(edits: &Edits) -> String {
-    let mut text = format!("reloaded: {} thresholds kept\n", edits.count(Edit::Kept));
+    let kept = edits.count(Edit::Kept);
+    let mut text = format!("reloaded: {kept} threshold{} kept\n", if kept == 1 { "" } else { "s" });
     for edit in [Edit::Bounds, Edit::Windows, Edit::New, Edit::Removed] {
         let ids: Vec<&str> = edits.0.iter().filter(|(_, of)| *of == edit).map(|(id, _)| id.as_str()).collect();
         if ids.is_empty() {

@@ -25,7 +25,7 @@ fn what_did_not_change_keeps_its_windows() {
     rewrite(&daemon, r#"{:percentiles {"q" {0.5 {:<= 100 :interval 86400}} "r" {0.5 {:<= 100 :interval 86400}}}}"#);
     let (status, said) = daemon.http("POST", "/reload", &[], b"");
     assert_eq!(status, 200, "{said}");
-    assert!(said.starts_with("reloaded: 1 thresholds kept\n"), "{said}");
+    assert!(said.starts_with("reloaded: 1 threshold kept\n"), "{said}");
     assert!(said.contains("\nnew: [:percentiles \"r\" 0.5 86400]\n"), "{said}");
     assert!(said.contains("\nremoved: [:percentiles \"q\" 0.99 86400]\n"), "{said}");
     connection.send(vec![event(1); 2]);
