@@ -332,6 +332,9 @@ impl Measures {
     }
 
     fn cost_of_group(&mut self, group: &Group, column: usize, tail: usize) -> Cost {
+        if group.rows.is_empty() {
+            return Cost { overlong: 1, lines: 1 };
+        }
         let plan = Plan::new(group, column);
         let mut sum = Cost { overlong: 0, lines: 0 };
         for (at, row) in group.rows.iter().enumerate() {
