@@ -1,5 +1,6 @@
 mod check;
 mod check_files;
+mod codes;
 mod crash;
 mod daemon;
 mod deliver;
