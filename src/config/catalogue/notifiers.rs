@@ -255,7 +255,7 @@ pub fn no_command(form: &Form) -> Diagnostic {
                 }
             })
         }
-        Kind::Vector(_) => error("T121", form.span, "`:command` is empty")
+        Kind::Vector(_) => error("T145", form.span, "`:command` is empty")
             .here("expected a program")
             .help("write `[\"/usr/local/bin/tell\" \"--urgent\"]`"),
         _ => super::wrong_kind(form, "`:command`", "a vector of strings, a program and its arguments")

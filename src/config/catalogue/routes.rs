@@ -48,7 +48,7 @@ pub fn operator_is_no_symbol(head: &Form) -> Diagnostic {
         },
         _ => OPERATORS.to_string(),
     };
-    error("T130", head.span, format!("a list starts with an operator here, not with {}", kind(head)))
+    error("T146", head.span, format!("a list starts with an operator here, not with {}", kind(head)))
         .here("expected an operator")
         .help(help)
 }
@@ -276,9 +276,9 @@ pub fn untold(span: Span, ids: &[&str], count: usize) -> Diagnostic {
     let shown: Vec<String> = ids.iter().map(|id| code(id)).collect();
     let more = count.saturating_sub(shown.len());
     let list = if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { one_and(&shown) };
-    let (subject, verb) = if count == 1 { ("1 threshold", "reaches") } else { ("thresholds", "reach") };
+    let subject = if count == 1 { "1 threshold" } else { "thresholds" };
     let number = if count == 1 { String::new() } else { format!("{count} ") };
-    lint("W033", span, format!("the violations of {number}{subject} {verb} no notifier: {list}"))
+    lint("W033", span, format!("the violations of {number}{subject} reach no notifier: {list}"))
         .here("no route is theirs")
         .help("add a route for them, such as `(else (notify :log))`; or say `:shadow true` in those that nobody is to hear of")
 }
