@@ -180,11 +180,9 @@ pub(super) fn token(fault: atom::Fault, at: Span, token: &str) -> Diagnostic {
         atom::Fault::Slash => error("E034", format!("`{text}` has a slash in the wrong place"))
             .here("a name has at most one slash, between a namespace and the rest")
             .help(format!("for a text write `\"{text}\"`")),
-        atom::Fault::Stranger('@' | '~' | '^' | '`') => {
-            error("E035", format!("`{text}` is Clojure, not EDN"))
-                .here("expected a form of EDN")
-                .help("text stands between `\"` and `\"`")
-        }
+        atom::Fault::Stranger('@' | '~' | '^' | '`') => error("E035", format!("`{text}` is Clojure, not EDN"))
+            .here("expected a form of EDN")
+            .help("text stands between `\"` and `\"`"),
         atom::Fault::Stranger(c @ ('≤' | '⩽' | '≥' | '⩾' | '≠')) => {
             let plain = text.replace(['≤', '⩽'], "<=").replace(['≥', '⩾'], ">=").replace('≠', "not=");
             error("E036", format!("unexpected `{c}` in `{text}`")).help(format!("write `{plain}`"))

@@ -75,7 +75,8 @@ fn entries(page: &str) -> BTreeMap<String, Entry> {
                 entry.prose.push_str(line);
                 continue;
             };
-            let text: String = lines.by_ref().take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect();
+            let text: String =
+                lines.by_ref().take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect();
             let (examples, info) = match (info.strip_prefix("edn wrong"), info.strip_prefix("edn right")) {
                 (Some(info), _) => (&mut entry.wrong, info),
                 (_, Some(info)) => (&mut entry.right, info),

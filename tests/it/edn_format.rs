@@ -164,13 +164,17 @@ fn the_style() {
         ("{:a 1\n #_ :b #_ 2\n :c 3}", "{:a 1\n #_:b #_2\n :c 3}\n"),
         // Lists as in Clojure.
         ("(and (= a 1) ; one\n (= b 2))", "(and (= a 1) ; one\n     (= b 2))\n"),
-        ("(where (= a 1) ; one\n (notify :b) (else (notify :c)))", "(where (= a 1) ; one\n  (notify :b)\n  (else (notify :c)))\n"),
+        (
+            "(where (= a 1) ; one\n (notify :b) (else (notify :c)))",
+            "(where (= a 1) ; one\n  (notify :b)\n  (else (notify :c)))\n",
+        ),
         ("(throttle 5 60 ; one\n (notify :b))", "(throttle 5 60 ; one\n  (notify :b))\n"),
         ("(cond ; one\n a 1 :else 2)", "(cond ; one\n  a     1\n  :else 2)\n"),
         ("(and\n #_a\n b ; c\n)", "(and\n  #_a\n  b ; c\n  )\n"),
         // A string may hold lines, and lines may end as on Windows.
         ("{:a \"one\n  two\" :b 1}", "{:a \"one\n  two\"\n :b 1}\n"),
         ("{:a 1 ; x\r\n :b 2}\r\n", "{:a 1 ; x\r\n :b 2}\r\n"),
+        ("[\"one\ntwo\" \r\n]", "[\"one\ntwo\"]\r\n"),
     ] {
         match format(text) {
             Ok(_) => assert_eq!(check(text), expected),
