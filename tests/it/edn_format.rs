@@ -116,8 +116,14 @@ fn edn_files(folder: &Path, out: &mut Vec<PathBuf>) {
 fn every_file_here_keeps_its_meaning() {
     let mut paths = Vec::new();
     ["fixtures", "fuzz/seeds", "thresholds"].iter().for_each(|folder| edn_files(Path::new(folder), &mut paths));
-    let texts = paths.iter().map(|path| fs::read_to_string(path).expect("UTF-8"));
-    let formatted = texts.filter(|text| format(text).is_ok()).map(|text| check(&text)).count();
+    let mut formatted = 0;
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("UTF-8");
+        if format(&text).is_ok() {
+            check(&text);
+            formatted += 1;
+        }
+    }
     assert!(formatted >= 20, "{formatted}");
 }
 
