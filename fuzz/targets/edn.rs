@@ -1,7 +1,8 @@
-//! Any text is read and its faults are shown; what was read without a fault is written and read again.
+//! Any text is read and its faults are shown; what was read without a fault is written, and
+//! formatted, and read again.
 #![no_main]
 
-use highwater::edn::{Form, Kind, Sources, Span, github, human, json, read, read_one, write};
+use highwater::edn::{Form, Kind, Sources, Span, format, github, human, json, read, read_one, write};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -28,6 +29,12 @@ fuzz_target!(|bytes: &[u8]| {
         let again = read(&written.join(" "), file, &mut faults);
         assert!(faults.is_empty(), "{faults:?}");
         assert_eq!(again.iter().map(write).collect::<Vec<_>>(), written);
+
+        let formatted = format(&text).expect("there is no fault");
+        let again = read(&formatted, file, &mut faults);
+        assert!(faults.is_empty(), "{faults:?}");
+        assert_eq!(again.iter().map(write).collect::<Vec<_>>(), written);
+        assert_eq!(format(&formatted), Ok(formatted));
     }
 });
 

@@ -16,6 +16,7 @@ use crate::edn::{self, Severity};
   highwater check -c thresholds --deny warnings
   highwater check --format github thresholds   # in a workflow on GitHub
 
+Every code is explained, with examples, in docs/codes.md.
 Without a path it is ./thresholds.edn, else ./thresholds.
 Exit: 0 fine, 1 errors were found, 2 a file could not be read.")]
 pub struct CheckArgs {

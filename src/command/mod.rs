@@ -2,6 +2,7 @@
 
 mod as_live;
 pub mod check;
+pub mod fmt;
 mod log;
 pub mod notify;
 mod notify_plan;
@@ -35,7 +36,7 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 8] = ["load", "state", "format", "fmt", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 7] = ["load", "state", "format", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -54,6 +55,8 @@ struct Arguments {
 enum Command {
     /// Checks threshold files: all errors and lints at once
     Check(check::CheckArgs),
+    /// Lays threshold files out in one style
+    Fmt(fmt::FmtArgs),
     /// Says what thresholds would have said about a history
     Replay(replay::ReplayArgs),
     /// Plays scenarios: events in, the whole expected timeline out
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Check(args) => with_output(|out, err| check::run(&args, out, err)),
+        Command::Fmt(args) => with_output(|out, err| fmt::run(&args, &mut std::io::stdin().lock(), out, err)),
         Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
         Command::Notify(args) => with_output(|out, err| notify::run(&args, out, err)),
         Command::Routes(args) => with_output(|out, err| routes::run(&args, out, err)),

@@ -13,6 +13,8 @@ use crate::edn::{Diagnostic, Sources, Span};
 #[derive(Default)]
 pub(super) struct Files {
     pub sources: Sources,
+    /// Where each file of the sources is.
+    pub paths: Vec<PathBuf>,
     pub unreadable: Vec<Diagnostic>,
 }
 
@@ -34,9 +36,17 @@ const MAX_DEPTH: usize = 64;
 /// Where thresholds are if no path is given, the first that exists.
 const DEFAULTS: [&str; 2] = ["thresholds.edn", "thresholds"];
 
-/// Reads files, and folders of `*.edn` in name order. A file reached twice is read once.
+/// Reads files, and folders of `*.edn` in name order, without scenarios. A file reached twice is read once.
 pub(super) fn read(paths: &[PathBuf]) -> Files {
-    let mut walk = Walk::default();
+    walk(paths, Walk::default())
+}
+
+/// The same, and scenarios (`*.test.edn`) too.
+pub(super) fn read_all(paths: &[PathBuf]) -> Files {
+    walk(paths, Walk { with_scenarios: true, ..Walk::default() })
+}
+
+fn walk(paths: &[PathBuf], mut walk: Walk) -> Files {
     let default = DEFAULTS.iter().map(Path::new).find(|path| path.symlink_metadata().is_ok());
     match (paths.first(), default) {
         (Some(_), _) => paths.iter().for_each(|path| walk.path(path)),
@@ -66,6 +76,7 @@ pub(super) fn one(path: &Path) -> Files {
 #[derive(Default)]
 struct Walk {
     files: Files,
+    with_scenarios: bool,
     seen: HashSet<PathBuf>,
     /// How many files were come across, seen before or not.
     found: usize,
@@ -145,7 +156,8 @@ impl Walk {
     }
 
     fn file(&mut self, path: &Path) {
-        if self.stopped || path.as_os_str().as_encoded_bytes().ends_with(b".test.edn") {
+        let is_scenario = path.as_os_str().as_encoded_bytes().ends_with(b".test.edn");
+        if self.stopped || (is_scenario && !self.with_scenarios) {
             return;
         }
         self.found += 1;
@@ -157,6 +169,7 @@ impl Walk {
         match self.text(path) {
             Ok(text) => {
                 self.files.sources.add(name(path), text);
+                self.files.paths.push(path.to_path_buf());
             }
             Err(fault) => self.fault(path, fault),
         }
@@ -182,6 +195,7 @@ impl Walk {
 
     fn fault(&mut self, path: &Path, (cause, remedy): Fault) {
         let file = self.files.sources.add(name(path), String::new());
+        self.files.paths.push(path.to_path_buf());
         self.files.unreadable.push(catalogue::unreadable(Span { file, start: 0, end: 0 }, cause, remedy));
     }
 }

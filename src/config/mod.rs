@@ -35,7 +35,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use crate::edn::{self, Diagnostic, Form, Kind, Severity, Sources, Span};
+use crate::edn::{self, Diagnostic, Form, Kind, Severity, SourceFile, Sources, Span};
 use crate::plan::Plan;
 use context::Context;
 
@@ -75,9 +75,42 @@ pub fn load(paths: &[PathBuf], environment: &dyn Environment, unset: Unset) -> L
 
 /// Checks one text in which no variable and no file is set.
 pub fn from_text(text: &str) -> Loaded {
+    named_text("thresholds.edn", text)
+}
+
+/// The same for a text of this name.
+fn named_text(name: &str, text: &str) -> Loaded {
     let mut sources = Sources::default();
-    sources.add("thresholds.edn".to_string(), text.to_string());
+    sources.add(name.to_string(), text.to_string());
     check(sources, Vec::new(), &environment::Nothing, Unset::Warning)
+}
+
+/// The texts of a configuration, as they were written.
+#[derive(Debug)]
+pub struct Texts {
+    /// Each file with its path, and its name and text in order.
+    pub files: Vec<(PathBuf, SourceFile)>,
+    /// Files and folders that could not be read.
+    pub unreadable: Loaded,
+}
+
+/// Reads files and folders as [`load`] does, scenarios (`*.test.edn`) too, and checks nothing.
+pub fn texts(paths: &[PathBuf]) -> Texts {
+    let files = files::read_all(paths);
+    let failed: Vec<u32> = files.unreadable.iter().map(|error| error.labels[0].span.file).collect();
+    let named = files.paths.into_iter().zip(files.sources.files.iter().cloned()).zip(0..);
+    let read = named.filter(|(_, index)| !failed.contains(index)).map(|(file, _)| file).collect();
+    let (unreadable, sources) = (files.unreadable.len(), files.sources);
+    let unreadable = Loaded { sources, diagnostics: files.unreadable, plan: None, unreadable };
+    Texts { files: read, unreadable }
+}
+
+/// What makes a text no EDN, with the text, in which secrets are hidden.
+pub fn faults_of_reading(file: &SourceFile) -> (Sources, Vec<Diagnostic>) {
+    let mut loaded = named_text(&file.path, &file.text);
+    // That it is another language is said instead of what its signs are in EDN.
+    loaded.diagnostics.retain(|diagnostic| diagnostic.code.starts_with('E') || diagnostic.code == "T013");
+    (loaded.sources, loaded.diagnostics)
 }
 
 /// Checks what was read. `diagnostics` is about what could not be.

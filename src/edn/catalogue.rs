@@ -179,10 +179,11 @@ pub(super) fn token(fault: atom::Fault, at: Span, token: &str) -> Diagnostic {
             error("E033", format!("`{text}` begins with two colons")).help(format!("write `:{}`", shown(name)))
         }
         atom::Fault::Slash => error("E034", format!("`{text}` has a slash in the wrong place"))
-            .here("a name has at most one slash, between a namespace and the rest"),
-        atom::Fault::Stranger('@' | '~' | '^' | '`') => {
-            error("E035", format!("`{text}` is Clojure, not EDN")).here("expected a form of EDN")
-        }
+            .here("a name has at most one slash, between a namespace and the rest")
+            .help(format!("for a text write `\"{text}\"`")),
+        atom::Fault::Stranger('@' | '~' | '^' | '`') => error("E035", format!("`{text}` is Clojure, not EDN"))
+            .here("expected a form of EDN")
+            .help("text stands between `\"` and `\"`"),
         atom::Fault::Stranger(c @ ('≤' | '⩽' | '≥' | '⩾' | '≠')) => {
             let plain = text.replace(['≤', '⩽'], "<=").replace(['≥', '⩾'], ">=").replace('≠', "not=");
             error("E036", format!("unexpected `{c}` in `{text}`")).help(format!("write `{plain}`"))
@@ -358,6 +359,7 @@ pub(super) fn regex_literal(at: Span, content: &str) -> Diagnostic {
 
 pub(super) fn clojure_dispatch(at: Span, text: &str) -> Diagnostic {
     Diagnostic::error("E058", at, format!("`{}` is Clojure, not EDN", shown(text)))
+        .help("behind `#` stands `{` of a set, `_` to leave a form out, or the name of a tag such as `#re`")
 }
 
 pub(super) fn symbolic_number(at: Span, text: &str) -> Diagnostic {

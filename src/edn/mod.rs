@@ -2,6 +2,7 @@
 
 mod diagnostic;
 mod form;
+mod format;
 mod read;
 mod write;
 
@@ -13,14 +14,18 @@ mod frame;
 mod glyph;
 mod indentation;
 mod joined;
+mod layout;
 mod machine;
 mod number;
 mod place;
 mod render;
 mod string;
+mod tokens;
+mod tree;
 
 pub use diagnostic::{Diagnostic, Label, Severity, SourceFile, Sources};
 pub use form::{Form, Kind, Span};
+pub use format::format;
 pub use machine::{github, json};
 pub use number::normal as normal_number;
 pub use place::position;

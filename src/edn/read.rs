@@ -198,22 +198,7 @@ impl<'t> Reader<'t> {
 
     /// Where the token ends that `from` is in.
     pub(super) fn token_end(&self, from: usize) -> usize {
-        let mut at = from;
-        while let Some(&byte) = self.bytes.get(at) {
-            if byte < 0x80 {
-                if ENDS_TOKEN[usize::from(byte)] {
-                    break;
-                }
-                at += 1;
-            } else {
-                let Some(c) = self.text[at..].chars().next() else { break };
-                if super::glyph::ends_token(c) {
-                    break;
-                }
-                at += c.len_utf8();
-            }
-        }
-        at
+        token_end(self.text, from)
     }
 
     fn token(&mut self) {
@@ -284,6 +269,27 @@ impl<'t> Reader<'t> {
             _ => self.foreign_dispatch(),
         }
     }
+}
+
+/// Where the token ends that `from` is in.
+pub(super) fn token_end(text: &str, from: usize) -> usize {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    while let Some(&byte) = bytes.get(at) {
+        if byte < 0x80 {
+            if ENDS_TOKEN[usize::from(byte)] {
+                break;
+            }
+            at += 1;
+        } else {
+            let Some(c) = text[at..].chars().next() else { break };
+            if super::glyph::ends_token(c) {
+                break;
+            }
+            at += c.len_utf8();
+        }
+    }
+    at
 }
 
 /// ASCII characters before which a token stops.

@@ -48,7 +48,7 @@ fn comparison(text: &str) -> Option<String> {
 }
 
 pub fn unknown_symbol(span: Span, name: &str, meant: Option<&str>, is_function: bool) -> Diagnostic {
-    let draft = error("T071", span, format!("there is no field {} of that kind", code(name)));
+    let draft = error("T071", span, format!("there is no field {} without a colon", code(name)));
     let plain = name.len() <= 40;
     let help = match meant {
         _ if name == "event" => Some("write `(:status-code event)` for one of its fields".to_string()),

@@ -188,7 +188,7 @@ pub fn secret_in_output(span: Span, subject: &str) -> Diagnostic {
 }
 
 pub fn not_above_zero(length: &Length, subject: &str) -> Diagnostic {
-    error("T031", length.span, format!("{subject} is a time above 0")).here("expected more than 0")
+    error("T031", length.span, format!("{subject} is a time above 0, not 0")).here("expected more than 0")
 }
 
 pub fn negative_time(amount: &Amount, subject: &str) -> Diagnostic {
