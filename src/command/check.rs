@@ -61,7 +61,8 @@ pub enum Deny {
 /// written. A closed pipe is a quiet end.
 pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let paths: Vec<PathBuf> = args.config.iter().chain(&args.paths).cloned().collect();
-    let loaded = config::load(&paths, &Process, Unset::Warning);
+    let mut loaded = config::load(&paths, &Process, Unset::Warning);
+    loaded.advise();
     let findings = match args.format {
         Format::Human => edn::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stdout()),
         Format::Json => edn::json(&loaded.sources, &loaded.diagnostics),
@@ -102,5 +103,9 @@ fn summary(loaded: &Loaded, errors: usize, warnings: usize) -> String {
         (errors, 0) => number(errors, "error"),
         (errors, warnings) => format!("{}, {}", number(errors, "error"), number(warnings, "warning")),
     };
-    format!("checked {files}{thresholds}: {found}")
+    let allowed = match loaded.allowed {
+        0 => String::new(),
+        n => format!("; {} allowed", number(n, "lint")),
+    };
+    format!("checked {files}{thresholds}: {found}{allowed}")
 }

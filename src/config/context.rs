@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::lint::Allowed;
 use super::pattern::Checked;
 use super::{Environment, Unset, catalogue, suggest};
 use crate::edn::{Diagnostic, Severity, Sources, Span};
@@ -17,6 +18,8 @@ pub(super) struct Context<'a> {
     pub patterns: HashMap<Box<str>, Checked>,
     /// About how many states the patterns have so far.
     pub states: u64,
+    /// Lints that are not said.
+    pub allowed: Allowed,
     /// What no message may show of the files.
     pub hidden: Vec<Span>,
     found: Vec<Diagnostic>,
@@ -42,6 +45,7 @@ impl<'a> Context<'a> {
             unset,
             patterns: HashMap::new(),
             states: 0,
+            allowed: Allowed::default(),
             hidden: Vec::new(),
             by_reading: found.len(),
             found,

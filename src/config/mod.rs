@@ -13,6 +13,7 @@ mod files;
 mod habits;
 mod heartbeat;
 mod language;
+mod lint;
 mod listener;
 mod notifier;
 mod options;
@@ -54,6 +55,9 @@ pub struct Loaded {
     pub plan: Option<Plan>,
     /// How many files and folders could not be read. Each has an error, and an empty file among the sources.
     pub unreadable: usize,
+    /// How many lints `:lint` keeps from being said.
+    pub allowed: usize,
+    allowing: lint::Allowed,
 }
 
 /// What a variable or file of secrets that is not there is, where it has no default.
@@ -102,7 +106,8 @@ pub fn texts(paths: &[PathBuf]) -> Texts {
     let named = files.paths.into_iter().zip(files.sources.files.iter().cloned()).zip(0..);
     let read = named.filter(|(_, index)| !failed.contains(index)).map(|(file, _)| file).collect();
     let (unreadable, sources) = (files.unreadable.len(), files.sources);
-    let unreadable = Loaded { sources, diagnostics: files.unreadable, plan: None, unreadable };
+    let allowing = lint::Allowed::default();
+    let unreadable = Loaded { sources, diagnostics: files.unreadable, plan: None, unreadable, allowed: 0, allowing };
     Texts { files: read, unreadable }
 }
 
@@ -127,14 +132,32 @@ fn check(
     let mut context = Context::new(&sources, environment, unset, diagnostics);
     let plan = root::check(&files, &mut context);
     let hidden = std::mem::take(&mut context.hidden);
+    let allowing = std::mem::take(&mut context.allowed);
     let mut diagnostics = context.finish();
     hidden.into_iter().for_each(|span| sources.hide(span));
+    let allowed = allowing.take_out(&mut diagnostics);
+    sort(&mut diagnostics);
+    let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    Loaded { sources, diagnostics, plan: (!refused).then_some(plan), unreadable, allowed, allowing }
+}
+
+/// In order of file and place.
+fn sort(diagnostics: &mut [Diagnostic]) {
     diagnostics.sort_by_key(|diagnostic| {
         let span = diagnostic.labels[0].span;
         (span.file, span.start)
     });
-    let refused = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    Loaded { sources, diagnostics, plan: (!refused).then_some(plan), unreadable }
+}
+
+impl Loaded {
+    /// Adds what the author of a plan without errors may not have thought of.
+    pub fn advise(&mut self) {
+        let Some(plan) = &self.plan else { return };
+        let mut found = lint::check(plan);
+        self.allowed += self.allowing.take_out(&mut found);
+        self.diagnostics.append(&mut found);
+        sort(&mut self.diagnostics);
+    }
 }
 
 /// The forms of one file; none, and one error, if it is in another language.

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::time::{self, Length};
 use super::values::{self, Text};
-use super::{catalogue, expression};
+use super::{catalogue, expression, lint};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Comparator, Expression, Field, Interval, Rank, Thin};
 
@@ -20,6 +20,8 @@ pub(super) struct Options {
     pub grace: Option<i64>,
     pub interval: Option<(Interval, Length)>,
     pub labels: Vec<(String, String)>,
+    /// Lints that are not said of this check.
+    pub allowed: Vec<&'static str>,
     pub max_gap: Option<Length>,
     pub metric: Option<Field>,
     pub min_count: Option<u64>,
@@ -56,7 +58,7 @@ pub(super) struct Entry {
 }
 
 /// Alphabetical.
-pub(super) const OPTIONS: [Entry; 21] = [
+pub(super) const OPTIONS: [Entry; 22] = [
     Entry { name: "by", of: Of::All, read: by },
     Entry { name: "description", of: Of::All, read: description },
     Entry { name: "every", of: Of::All, read: every },
@@ -66,6 +68,7 @@ pub(super) const OPTIONS: [Entry; 21] = [
     Entry { name: "grace", of: Of::All, read: grace },
     Entry { name: "interval", of: Of::All, read: interval },
     Entry { name: "labels", of: Of::All, read: labels },
+    Entry { name: "lint", of: Of::All, read: allow },
     Entry { name: "max-gap", of: Of::All, read: max_gap },
     Entry { name: "metric", of: Of::Percentiles, read: metric },
     Entry { name: "min-count", of: Of::All, read: min_count },
@@ -282,6 +285,10 @@ fn labels(options: &mut Options, form: &Form, context: &mut Context) {
         }
     }
     options.labels = labels;
+}
+
+fn allow(options: &mut Options, form: &Form, context: &mut Context) {
+    options.allowed = lint::read(form, context);
 }
 
 fn max_gap(options: &mut Options, form: &Form, context: &mut Context) {

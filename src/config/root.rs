@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::values;
-use super::{catalogue, heartbeat, notifier, paths, reach, route, server, state, time};
+use super::{catalogue, heartbeat, lint, notifier, paths, reach, route, server, state, time};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Limits, Notifier, Plan, Routing, Threshold};
 
@@ -22,13 +22,21 @@ const THRESHOLDS: [(&str, ReadThresholds); 2] =
     [("histograms", paths::histograms), ("percentiles", paths::percentiles)];
 
 /// Keys that hold one value for the whole installation.
-const SETTINGS: [(&str, ReadSetting); 5] =
-    [("grace", grace), ("instance", instance), ("limits", limits), ("max-skew", max_skew), ("watch", watch)];
+const SETTINGS: [(&str, ReadSetting); 6] = [
+    ("grace", grace),
+    ("instance", instance),
+    ("limits", limits),
+    ("lint", allow),
+    ("max-skew", max_skew),
+    ("watch", watch),
+];
 
 /// Keys that this version does not know what to do with.
 const LATER: [&str; 4] = ["objectives", "pipelines", "sources", "streams"];
 
-const OTHER_WORDS: [(&str, &str); 41] = [
+const OTHER_WORDS: [(&str, &str); 43] = [
+    ("lints", "lint"),
+    ("linter", "lint"),
     ("auto-reload", "watch"),
     ("hot-reload", "watch"),
     ("reload", "watch"),
@@ -239,8 +247,8 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
     } else if name == HEARTBEAT {
         forms.heartbeat.push((key.span, value));
     } else if let Some((known, read)) = SETTINGS.iter().find(|(known, _)| *known == name) {
-        // `:limits` are told apart by their own keys.
-        if *known == "limits" || once(known, key.span, settings, context) {
+        // `:limits` are told apart by their own keys, and what is allowed adds up.
+        if matches!(*known, "limits" | "lint") || once(known, key.span, settings, context) {
             read(settings, value, key.span, context);
         }
     } else if LATER.contains(&name) {
@@ -286,6 +294,11 @@ fn grace(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context
 
 fn max_skew(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
     settings.max_skew = time::length(form, "`:max-skew`", time::SUSPICIOUS_GRACE, context).map(|length| length.micros);
+}
+
+fn allow(_settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
+    let codes = lint::read(form, context);
+    context.allowed.add(codes, None);
 }
 
 fn watch(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {

@@ -52,7 +52,9 @@ pub fn scenarios(path: &Path, outer: Option<&Plan>, environment: &dyn Environmen
     let mut context = Context::new(&sources, environment, Unset::Warning, diagnostics);
     let (plan, scenarios) = if is_unreadable { (None, Vec::new()) } else { check(&forms, outer, &mut context) };
     let hidden = std::mem::take(&mut context.hidden);
+    let allowing = std::mem::take(&mut context.allowed);
     let mut diagnostics = context.finish();
+    allowing.take_out(&mut diagnostics);
     hidden.into_iter().for_each(|span| sources.hide(span));
     diagnostics.sort_by_key(|found| found.labels[0].span.start);
     let refused = diagnostics.iter().any(|found| found.severity == Severity::Error);

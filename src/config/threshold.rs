@@ -47,6 +47,7 @@ fn read_check(form: &Form, path: &Path, grace: i64, context: &mut Context) -> Op
         entry(key, value, path, &mut options, &mut limits, &mut keys, context);
     }
     report_missing(form.span, path, &keys, context);
+    context.allowed.add(std::mem::take(&mut options.allowed), Some(form.span));
     if let Some(domain) = domain(path, &options) {
         bounds::check(&limits, domain, context);
         direction::check(&limits, path, &options, context);

@@ -70,12 +70,14 @@ fn the_exit_code_says_what_was_found() {
     let lints = Path::new("fixtures/check/lints.edn");
     let faults = Path::new("fixtures/check/misspelled.edn");
     let missing = Path::new("fixtures/check/not-there.edn");
+    let allowed = Path::new("fixtures/check/allowed.edn");
     for (paths, deny, code, last) in [
-        (vec![fine], None, 0, "checked 1 file, 3 thresholds: no errors\n"),
+        (vec![fine], None, 0, "checked 1 file, 3 thresholds: 1 warning\n"),
         (vec![lints], None, 0, "warnings\n"),
         (vec![lints], Some(Deny::Warnings), 1, "warnings\n"),
         (vec![fine, faults], None, 1, "checked 2 files: 5 errors\n"),
-        (vec![fine, fine], None, 0, "checked 1 file, 3 thresholds: no errors\n"),
+        (vec![fine, fine], None, 0, "checked 1 file, 3 thresholds: 1 warning\n"),
+        (vec![allowed], Some(Deny::Warnings), 0, "checked 1 file, 3 thresholds: no errors; 4 lints allowed\n"),
         (vec![missing], None, 2, "checked 0 files: 1 error\n"),
         (vec![missing, lints], None, 2, "warnings\n"),
     ] {

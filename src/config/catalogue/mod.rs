@@ -3,6 +3,7 @@
 //! A message says what is wrong here, the label what was expected, the help what to type. What came out of `#env` and
 //! `#file` is never part of one: callers hand over [`Amount`]s and [`Text`]s, which know whether they may be shown.
 
+mod advice;
 mod checks;
 mod expressions;
 mod lints;
@@ -15,6 +16,7 @@ mod state;
 mod structure;
 mod values;
 
+pub(super) use advice::*;
 pub(super) use checks::*;
 pub(super) use expressions::*;
 pub(super) use lints::*;

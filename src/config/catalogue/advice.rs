@@ -1,0 +1,93 @@
+//! Lints of thresholds that are right, and what is said of `:lint`.
+
+use super::{code, error, lint};
+use crate::edn::{Diagnostic, Span};
+use crate::plan::Decimal;
+
+/// The codes of all lints, in order.
+pub const LINTS: [&str; 44] = [
+    "W001", "W002", "W003", "W004", "W005", "W006", "W007", "W008", "W009", "W010", "W011", "W012", "W013", "W014",
+    "W015", "W016", "W017", "W018", "W019", "W020", "W021", "W022", "W023", "W024", "W025", "W026", "W027", "W028",
+    "W029", "W030", "W031", "W032", "W033", "W034", "W035", "W036", "W037", "W040", "W041", "W042", "W043", "W044",
+    "W045", "W046",
+];
+
+/// Where a check begins.
+fn at(span: Span) -> Span {
+    Span { end: span.start + 1, ..span }
+}
+
+pub fn one_value_decides(span: Span, quantile: Decimal, needed: u64, others: usize) -> Diagnostic {
+    let percent = Decimal::parse(&format!("{quantile}e2")).unwrap_or(quantile);
+    lint("W040", at(span), format!("below {needed} values in a window one slow request violates p{percent}"))
+        .here(format!(
+            "judged from its first value on{}",
+            match others {
+                0 => String::new(),
+                n => format!(", as {n} more of this service"),
+            }
+        ))
+        .help(format!(
+            "add `:min-count {needed}`, or `:for 2`; or allow this if there are always more: `:lint {{:allow [W040]}}`"
+        ))
+}
+
+pub fn silence_unnoticed(span: Span, service: &str) -> Diagnostic {
+    lint("W041", at(span), format!("nothing notices when {} falls silent", code(&format!("{service:?}"))))
+        .here("needs events to be judged")
+        .help("add `:no-data :violation` here; or a count of anything that is always there, with `:> 0`")
+}
+
+pub fn silence_is_well(span: Span) -> Diagnostic {
+    lint("W042", at(span), "`:no-data :ok` ends the violation of a service that has died")
+        .here("a window without events is ok")
+        .help("leave it out: the status stays; or write `:no-data :violation`")
+}
+
+pub fn matches_no_code(span: Span, pattern: &str) -> Diagnostic {
+    lint("W043", at(span), format!("the pattern {} matches no status code from 100 to 599", code(pattern)))
+        .here("counts nothing")
+        .help("write `^5` for all that begin with 5, `^50[0-9]$` for 500 to 509")
+}
+
+pub fn same_codes(span: Span, pattern: &str, first: Span, other: &str) -> Diagnostic {
+    lint("W044", at(span), format!("{} matches the same status codes as {}", code(pattern), code(other)))
+        .here("the same in other words")
+        .also(at(first), "first here")
+        .help("put both checks in one vector under one of the patterns, or mend the one that is wrong")
+}
+
+pub fn days_are_utc(span: Span, others: usize) -> Diagnostic {
+    lint("W045", at(span), "windows of a day begin at midnight UTC")
+        .here(match others {
+            0 => "judged once a day".to_string(),
+            n => format!("judged once a day, as {n} more"),
+        })
+        .help("add `:every 3600` for the last day at each hour; or allow this if midnight UTC is meant: `:lint {:allow [W045]}`")
+}
+
+pub fn ids_change(span: Span, others: usize, notifier: &str) -> Diagnostic {
+    let subject = match others {
+        0 => "this threshold has no `:name`".to_string(),
+        n => format!("this threshold and {n} more have no `:name`"),
+    };
+    let message = format!("{subject}: another interval or pattern makes it another threshold");
+    lint("W046", at(span), message).here("its id is its path and its interval").help(format!(
+        "add a `:name`, so that an edit goes on with what is open at `:{notifier}` instead of closing it and opening it \
+         anew"
+    ))
+}
+
+pub fn no_such_lint(span: Span, name: &str, meant: Option<&str>) -> Diagnostic {
+    let draft = error("T167", span, format!("there is no lint {}", code(name))).here("expected a code, such as `W012`");
+    match meant {
+        Some(meant) => draft.help(format!("did you mean `{meant}`?")),
+        None => draft.help("docs/codes.md lists them; each is said with its code"),
+    }
+}
+
+pub fn error_is_not_allowed(span: Span, name: &str) -> Diagnostic {
+    error("T168", span, format!("{} is an error, and only lints can be allowed", code(name)))
+        .here("expected the code of a lint, `W…`")
+        .help("mend what it says")
+}
