@@ -211,6 +211,16 @@ impl Answers {
 pub struct Answered {
     pub due: Instant,
     pub took: Duration,
+    /// How much of that went by before it was sent. Unless more is unanswered than sockets hold, the load generator itself
+    /// was late: it shares its cores with the daemon, and with what else the machine does.
+    pub late: Duration,
+}
+
+impl Answered {
+    /// Counted from when it was sent.
+    pub fn since_sent(self) -> Answered {
+        Answered { due: self.due + self.late, took: self.took.saturating_sub(self.late), late: Duration::ZERO }
+    }
 }
 
 /// Sends at a rate of events a second, whether the answers come or not.
@@ -232,16 +242,21 @@ pub fn pace(address: SocketAddr, mut frames: Frames, rate: u32, batch: u32, duri
             let now = Instant::now();
             while (answered.len() as u64) < answers.count() {
                 let due = start + period * answered.len() as u32;
-                answered.push(Answered { due, took: now.saturating_duration_since(due) });
+                answered.push(Answered { due, took: now.saturating_duration_since(due), late: Duration::ZERO });
             }
         }
         answered
     });
+    let mut late = Vec::with_capacity(count as usize);
     for i in 0..count {
-        thread::sleep((start + period * i).saturating_duration_since(Instant::now()));
+        let due = start + period * i;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        late.push(due.elapsed());
         connection.write(&mut frames, batch as usize);
     }
-    reader.join().expect("every answer was an ack")
+    let mut answered = reader.join().expect("every answer was an ack");
+    answered.iter_mut().zip(late).for_each(|(answered, late)| answered.late = late);
+    answered
 }
 
 /// A server that only cuts frames and answers them: what remains is what a daemon adds.

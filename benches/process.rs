@@ -20,7 +20,32 @@ pub struct Daemon {
     pub tcp: SocketAddr,
     /// When each transition was printed.
     pub printed: Arc<Mutex<Vec<Instant>>>,
+    /// Those that it has taken.
+    pub snapshots: Arc<Mutex<Vec<Snapshot>>>,
     child: Child,
+}
+
+/// What the daemon says of a snapshot.
+#[derive(Clone, Copy)]
+pub struct Snapshot {
+    /// When it had been taken and put into bytes.
+    pub taken: Instant,
+    /// How long lanes were locked for it.
+    pub locked: Duration,
+    /// How long that took in all, before it is written.
+    pub took: Duration,
+}
+
+impl Snapshot {
+    /// What a line of the log says, if it speaks of one.
+    fn of(line: &str) -> Option<Snapshot> {
+        let micros = |name: &str| {
+            let (_, rest) = line.split_once(name)?;
+            Some(Duration::from_micros(rest.split(' ').next()?.parse().ok()?))
+        };
+        line.contains("a snapshot was taken").then_some(())?;
+        Some(Snapshot { taken: Instant::now(), locked: micros("locked_us=")?, took: micros("took_us=")? })
+    }
 }
 
 impl Daemon {
@@ -50,14 +75,18 @@ impl Daemon {
             }
             log += &line;
         };
+        let snapshots = Arc::new(Mutex::new(Vec::new()));
+        let said = Arc::clone(&snapshots);
         thread::spawn(move || {
             err.lines().map_while(Result::ok).for_each(|line| {
-                if line.contains("WARN") || line.contains("ERROR") {
+                if let Some(snapshot) = Snapshot::of(&line) {
+                    said.lock().expect("nobody panics with it").push(snapshot);
+                } else if line.contains("WARN") || line.contains("ERROR") {
                     eprintln!("    {line}");
                 }
             });
         });
-        Daemon { tcp, printed, child }
+        Daemon { tcp, printed, snapshots, child }
     }
 
     /// Ends it in order, and waits for the end.
@@ -111,6 +140,7 @@ fn spawn(folder: &Folder, thresholds: &str, state: Option<&str>, tcp: &str, out:
     let err = if tcp.ends_with(":0") { Stdio::piped() } else { Stdio::null() };
     let mut command = Command::new(binary());
     command.args(["run", "-c", "thresholds.edn", "--udp", "none", "--http", "none", "--tcp", tcp]);
+    command.args(["--log-level", "debug"]);
     match state {
         Some(state) => command.args(["--state", state]),
         None => command.arg("--no-state"),

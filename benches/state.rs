@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -16,6 +15,8 @@ use super::{SEED, WARM_UP, codes, frames, hosts, is_chosen, millis, one_each, ro
 /// Where state is kept, in the folder of the daemon.
 const STATE: &str = "state";
 const NANOS: &str = "ns an event";
+/// How long a snapshot is written, once it was taken.
+const WRITING: Duration = Duration::from_millis(500);
 
 pub fn run() {
     // On the disk: the temporary folder may be memory.
@@ -124,25 +125,35 @@ fn snapshots(folder: &Folder) {
         begin_anew(folder);
         let daemon = Daemon::start_keeping(folder, &thresholds, state);
         Connection::open(daemon.tcp).send(&mut frames, 2_000_000, 100);
-        let is_over = Arc::new(AtomicBool::new(false));
-        let watching = watch(folder.0.join(STATE), Arc::clone(&is_over));
         let answered = load::pace(daemon.tcp, frames.clone(), RATE, 100, DURING);
-        is_over.store(true, Relaxed);
-        let seen = watching.join().expect("the folder can be listed");
         row(&format!("    ack p99, {name}"), "ms", millis(&answered, 0.99), None, None);
         row("    p99.9", "ms", millis(&answered, 0.999), None, None);
         row("    the longest", "ms", millis(&answered, 1.0), None, None);
-        if state.is_none() {
+        let late: Vec<Answered> = answered.iter().map(|of| Answered { took: of.late, ..*of }).collect();
+        row("    the load generator late, at most", "ms", millis(&late, 1.0), None, None);
+        let answered: Vec<Answered> = answered.into_iter().map(Answered::since_sent).collect();
+        row("    the longest since it was sent", "ms", millis(&answered, 1.0), None, None);
+        let began = answered[0].due;
+        let snapshots = daemon.snapshots.lock().expect("nobody panics with it").clone();
+        let snapshots: Vec<_> = snapshots.into_iter().filter(|snapshot| snapshot.taken > began).collect();
+        if snapshots.is_empty() {
             continue;
         }
-        row("    snapshots meanwhile", "written", seen.len() as f64, None, None);
-        // Before its file is there, what is in it is taken and put into bytes.
-        let met =
-            |of: &&Answered| seen.iter().any(|(from, to)| of.due + Duration::from_secs(1) >= *from && of.due <= *to);
-        let met: Vec<Answered> = answered.iter().filter(met).copied().collect();
-        if !met.is_empty() {
-            row("    p99 of those from 1 s before a snapshot's file to its end", "ms", millis(&met, 0.99), None, None);
-            row("    the longest of those", "ms", millis(&met, 1.0), None, None);
+        row("    snapshots meanwhile", "taken", snapshots.len() as f64, None, None);
+        let locked = snapshots.iter().map(|snapshot| snapshot.locked).max().unwrap_or_default();
+        row("    lanes locked for one, the longest", "ms", locked.as_secs_f64() * 1e3, Some(10.0), None);
+        let is_near = |of: &&Answered| {
+            snapshots.iter().any(|snapshot| {
+                of.due + of.took + snapshot.took >= snapshot.taken && of.due <= snapshot.taken + WRITING
+            })
+        };
+        let (near, far): (Vec<&Answered>, Vec<&Answered>) = answered.iter().partition(is_near);
+        for (which, of) in [("near a snapshot", near), ("at other times", far)] {
+            let of: Vec<Answered> = of.into_iter().copied().collect();
+            if !of.is_empty() {
+                row(&format!("    p99 {which}"), "ms", millis(&of, 0.99), None, None);
+                row(&format!("    the longest {which}"), "ms", millis(&of, 1.0), Some(10.0), None);
+            }
         }
     }
 }
@@ -161,16 +172,32 @@ fn restart(folder: &Folder) {
     begin_anew(folder);
     drop(start(None, "--no-state"));
     let daemon = start(Some(STATE), "an empty folder");
-    let mut connection = Connection::open(daemon.tcp);
-    connection.send(&mut frames, 2_000_000, 100);
-    // Until the journal is nearly as long as it may be by itself.
-    while mib(folder, "journal") < 31.0 {
-        connection.send(&mut frames, 10_000, 100);
+    let (address, is_over) = (daemon.tcp, Arc::new(AtomicBool::new(false)));
+    let over = Arc::clone(&is_over);
+    let sender = thread::spawn(move || {
+        let (mut connection, begin, mut count) = (Connection::open(address), Instant::now(), 0);
+        while !over.load(Relaxed) {
+            connection.send(&mut frames, 10_000, 100);
+            count += 10_000;
+        }
+        f64::from(count) / begin.elapsed().as_secs_f64()
+    });
+    // As fast as it takes them, until the journal is about as long as it was at its longest.
+    let (begin, mut longest) = (Instant::now(), 0.0_f64);
+    loop {
+        let now = mib(folder, "journal");
+        if begin.elapsed() > Duration::from_secs(10) && now > 0.9 * longest {
+            break;
+        }
+        longest = longest.max(now);
+        thread::sleep(Duration::from_millis(2));
     }
+    is_over.store(true, Relaxed);
+    let rate = sender.join().expect("it is answered");
+    drop(daemon);
+    row("    sent", "million events a second", rate / 1e6, None, None);
     row("    the journal", "MiB", mib(folder, "journal"), None, None);
     row("    the snapshot", "MiB", mib(folder, "snapshot"), None, None);
-    drop(connection);
-    drop(daemon);
     start(Some(STATE), "after a kill").stop();
     row("    the journal", "MiB", mib(folder, "journal"), None, None);
     row("    the snapshot", "MiB", mib(folder, "snapshot"), None, None);
@@ -188,25 +215,4 @@ fn mib(folder: &Folder, kind: &str) -> f64 {
     let files = fs::read_dir(folder.0.join(STATE)).expect("it is there").flatten();
     let files = files.filter(|file| file.file_name().to_string_lossy().starts_with(kind));
     files.filter_map(|file| Some(file.metadata().ok()?.len())).sum::<u64>() as f64 / f64::from(1 << 20)
-}
-
-/// When a snapshot was seen being written, from first to last.
-fn watch(folder: PathBuf, is_over: Arc<AtomicBool>) -> thread::JoinHandle<Vec<(Instant, Instant)>> {
-    thread::spawn(move || {
-        let mut seen: Vec<(Instant, Instant)> = Vec::new();
-        let mut was_there = false;
-        while !is_over.load(Relaxed) {
-            let names = fs::read_dir(&folder).into_iter().flatten().flatten();
-            let is_there = names.into_iter().any(|name| name.file_name().to_string_lossy().ends_with(".new"));
-            let now = Instant::now();
-            match seen.last_mut() {
-                Some((_, to)) if was_there && is_there => *to = now,
-                _ if is_there => seen.push((now, now)),
-                _ => {}
-            }
-            was_there = is_there;
-            thread::sleep(Duration::from_millis(2));
-        }
-        seen
-    })
 }

@@ -1,6 +1,7 @@
 //! Any line is an event or is refused; which fields are wanted never decides it, and what `serde_json` takes is taken.
 #![no_main]
 
+use highwater::engine::Fields;
 use highwater::plan::Field;
 use highwater::source::{Refused, Wanted, json};
 use libfuzzer_sys::fuzz_target;

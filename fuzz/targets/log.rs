@@ -1,6 +1,7 @@
 //! The first line is a log format, the others are lines of it; which fields are wanted never decides what is refused.
 #![no_main]
 
+use highwater::engine::Fields;
 use highwater::plan::Field;
 use highwater::source::{LogFormat, Wanted, detect};
 use libfuzzer_sys::fuzz_target;

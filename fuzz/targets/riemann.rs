@@ -5,6 +5,7 @@
 mod model;
 
 use highwater::engine::Event;
+use highwater::engine::Fields;
 use highwater::plan::{EventTime, Field, Timestamp};
 use highwater::source::riemann::{self, Framed, Reading, wire};
 use highwater::source::{Refused, Wanted};

@@ -27,7 +27,6 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
         evaluator.advance(event.time, &mut lanes, &mut Vec::new());
     }
     evaluator.snapshot(&mut lanes)
-
 });
 
 fuzz_target!(|bytes: &[u8]| {

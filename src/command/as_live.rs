@@ -4,7 +4,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::replay::{Failure, Printer};
+use super::Failure;
+use super::replay::Printer;
 use super::summary::Totals;
 use crate::engine::{Compiled, Evaluator, Lane, Watching};
 use crate::plan::{Plan, Timestamp};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{FAILED, FINE, FOUND, terminal};
+use super::{FAILED, FINE, FOUND, number, terminal};
 use crate::config::{self, Loaded, Process, Unset};
 use crate::edn::{self, Severity};
 
@@ -103,9 +103,4 @@ fn summary(loaded: &Loaded, errors: usize, warnings: usize) -> String {
         (errors, warnings) => format!("{}, {}", number(errors, "error"), number(warnings, "warning")),
     };
     format!("checked {files}{thresholds}: {found}")
-}
-
-fn number(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }

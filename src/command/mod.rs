@@ -14,6 +14,7 @@ pub mod send;
 pub mod state_folder;
 mod summary;
 mod terminal;
+pub mod test;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 8] = ["test", "load", "state", "format", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 7] = ["load", "state", "format", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -58,6 +59,8 @@ enum Command {
     Fmt(fmt::FmtArgs),
     /// Says what thresholds would have said about a history
     Replay(replay::ReplayArgs),
+    /// Plays scenarios: events in, the whole expected timeline out
+    Test(test::TestArgs),
     /// Takes in events and says at once when a threshold is violated: the daemon
     Run(run::RunArgs),
     /// Says where a transition would go, and why
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
         Command::Notify(args) => with_output(|out, err| notify::run(&args, out, err)),
         Command::Routes(args) => with_output(|out, err| routes::run(&args, out, err)),
+        Command::Test(args) => with_output(|out, err| test::run(&args, out, err)),
         Command::Send(args) => with_output(|_, err| send::run(&args, err)),
         // Its threads write for themselves.
         Command::Run(args) => run::run(args),
@@ -111,4 +115,36 @@ fn with_output(command: impl FnOnce(&mut dyn Write, &mut dyn Write) -> u8) -> u8
         Ok(()) => code,
         Err(error) => terminal::output_failed(&error, code, &mut err),
     }
+}
+
+/// Why the job could not be done.
+pub enum Failure {
+    /// All has been said.
+    Said,
+    Message(String),
+    /// Of stdout; and the exit code by what was found until then.
+    Output(std::io::Error, u8),
+}
+
+/// Says why a job could not be done; the exit code.
+fn ended(result: Result<u8, Failure>, err: &mut dyn Write) -> u8 {
+    match result {
+        Ok(code) => code,
+        Err(Failure::Said) => FAILED,
+        Err(Failure::Message(message)) => {
+            say(err, &format!("highwater: {message}"));
+            FAILED
+        }
+        Err(Failure::Output(error, found)) => terminal::output_failed(&error, found, err),
+    }
+}
+
+fn say(err: &mut dyn Write, line: &str) {
+    let _ = writeln!(err, "{}", terminal::printable(line));
+}
+
+/// `1 file`, `3 files`.
+fn number(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }

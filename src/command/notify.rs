@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FAILED, FINE, FOUND, sample, terminal};
+use super::{FINE, FOUND, Failure, ended, sample, terminal};
 use crate::config::{self, Unset};
 use crate::deliver;
 use crate::edn;
@@ -38,22 +38,8 @@ pub struct NotifyArgs {
 
 /// Shows or sends; returns the exit code.
 pub fn run(args: &NotifyArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    match try_run(args, out, err) {
-        Ok(code) => code,
-        Err(Failure::Said) => FAILED,
-        Err(Failure::Message(message)) => {
-            let _ = writeln!(err, "{}", terminal::printable(&format!("highwater: {message}")));
-            FAILED
-        }
-        Err(Failure::Output(error)) => terminal::output_failed(&error, FINE, err),
-    }
-}
-
-/// Why the job could not be done.
-enum Failure {
-    Said,
-    Message(String),
-    Output(io::Error),
+    let result = try_run(args, out, err);
+    ended(result, err)
 }
 
 fn try_run(args: &NotifyArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
@@ -66,7 +52,7 @@ fn try_run(args: &NotifyArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     let names: Vec<&String> = args.names.iter().chain(&args.send).collect();
     let notifiers = chosen(&plan, &names).map_err(Failure::Message)?;
     if args.dry_run {
-        return show(&notifiers, &notices, out).map(|()| FINE).map_err(Failure::Output);
+        return show(&notifiers, &notices, out).map(|()| FINE).map_err(|error| Failure::Output(error, FINE));
     }
     send(&notifiers, &notices, out)
 }
@@ -117,7 +103,7 @@ fn send(notifiers: &[&Notifier], notices: &[Notice], out: &mut dyn Write) -> Res
     let mut code = FINE;
     for notifier in notifiers {
         for notice in notices {
-            let notices = std::slice::from_ref(notice);
+            let notices = &[notice.as_test()];
             let key = deliver::key(&notifier.name, notices);
             let batch = Batch { notices, key: &key, now: clock::wall(), is_test: true };
             let outcome = runtime.block_on(transports.attempt(notifier, &batch));
@@ -128,7 +114,7 @@ fn send(notifiers: &[&Notifier], notices: &[Notice], out: &mut dyn Write) -> Res
             };
             let is_accepted = said == "accepted";
             let line = format!(":{}  {}  {said}", notifier.name, notice.text("status"));
-            writeln!(out, "{}", terminal::printable(&line)).map_err(Failure::Output)?;
+            writeln!(out, "{}", terminal::printable(&line)).map_err(|error| Failure::Output(error, FINE))?;
             if !is_accepted {
                 code = FOUND;
                 // There is nothing to recover from.

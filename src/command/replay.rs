@@ -11,7 +11,7 @@ use clap::Args;
 use super::notify_plan::{Night, NotifyPlan};
 use super::summary::{self, Totals};
 use super::terminal::{self, Progress};
-use super::{FAILED, FINE, FOUND, Format, as_live};
+use super::{FAILED, FINE, FOUND, Failure, Format, as_live, ended, say};
 use crate::config::{self, Unset};
 use crate::edn;
 use crate::engine::{Compiled, Evaluator, Event, Lane, Transition, Verdict, Watching, wording};
@@ -78,28 +78,8 @@ const FORMAT_BYTES: u64 = 1 << 20;
 
 /// Replays; returns the exit code.
 pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    match try_run(args, out, err) {
-        Ok(code) => code,
-        Err(Failure::Said) => FAILED,
-        Err(Failure::Message(message)) => {
-            say(err, &format!("highwater: {message}"));
-            FAILED
-        }
-        Err(Failure::Output(error, found)) => terminal::output_failed(&error, found, err),
-    }
-}
-
-/// Why the job could not be done.
-pub enum Failure {
-    /// All has been said.
-    Said,
-    Message(String),
-    /// Of stdout; and the exit code by what was found until then.
-    Output(io::Error, u8),
-}
-
-fn say(err: &mut dyn Write, line: &str) {
-    let _ = writeln!(err, "{}", terminal::printable(line));
+    let result = try_run(args, out, err);
+    ended(result, err)
 }
 
 fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {

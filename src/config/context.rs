@@ -77,6 +77,12 @@ impl<'a> Context<'a> {
         (self.errors < MAX_DIAGNOSTICS).then(|| suggest::nearest(name, candidates, other_words)).flatten()
     }
 
+    /// Did-you-mean among names that the user gave, as long as anyone will read it.
+    pub fn nearest_given<'n>(&self, name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+        let is_read = self.errors.max(self.lints) < MAX_DIAGNOSTICS / 4;
+        is_read.then(|| suggest::among(name, candidates)).flatten()
+    }
+
     /// Gives better advice on what reading found at this place, now that it is known what stands there.
     pub fn explain(&mut self, code: &str, span: Span, help: impl FnOnce() -> String) {
         let is_it = |fault: &&mut Diagnostic| fault.code == code && fault.labels[0].span == span;
@@ -105,9 +111,9 @@ impl<'a> Context<'a> {
         self.found[mark..].iter().any(|fault| matches!(fault.code, "W003" | "W004"))
     }
 
-    /// Whether an error was found so far.
-    pub fn is_refused(&self) -> bool {
-        self.errors > 0
+    /// How many errors were found so far.
+    pub fn errors(&self) -> usize {
+        self.errors
     }
 
     /// Whether nothing was found so far.

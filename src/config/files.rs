@@ -63,6 +63,16 @@ fn walk(paths: &[PathBuf], mut walk: Walk) -> Files {
     walk.files
 }
 
+/// Reads one file, whatever it is called.
+pub(super) fn one(path: &Path) -> Files {
+    let mut walk = Walk::default();
+    match walk.text(path) {
+        Ok(text) => drop(walk.files.sources.add(name(path), text)),
+        Err(fault) => walk.fault(path, fault),
+    }
+    walk.files
+}
+
 #[derive(Default)]
 struct Walk {
     files: Files,

@@ -21,6 +21,7 @@ mod pattern;
 mod reach;
 mod root;
 mod route;
+mod scenario;
 mod server;
 mod state;
 mod suggest;
@@ -40,6 +41,7 @@ use context::Context;
 
 pub use address::address;
 pub use environment::{Environment, Process};
+pub use scenario::{Scenarios, scenarios};
 
 /// What a configuration says, and what is to be said about it.
 #[derive(Clone, Debug)]

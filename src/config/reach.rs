@@ -1,14 +1,16 @@
 //! Lints of routes: what nothing reaches, whom nobody tells, what a receiver would not understand.
 
+use std::collections::BTreeSet;
+
 use super::catalogue::{self, Why};
 use super::context::Context;
 use super::notifier::Found;
 use super::route::Routes;
-use super::suggest;
 use crate::edn::{Form, Kind, Span};
+use crate::notify::label_collision;
 use crate::plan::{Field, Notifier, Threshold, Via};
 use crate::route::CHANGEABLE;
-use crate::route::reach::{Never, reach};
+use crate::route::reach::{Never, Reach, reach};
 
 /// How many thresholds a message names.
 const NAMED: usize = 3;
@@ -49,6 +51,8 @@ pub(super) struct Written<'f, 'r> {
     pub found: &'r [Found],
     /// None: there is no `:routes`.
     pub routes: Option<&'r Routes<'f>>,
+    /// Whether the routes have errors: then they may name more than was read.
+    pub is_refused: bool,
 }
 
 /// Whether all that thresholds and routes say could be read: else nothing is said about what reaches what.
@@ -70,49 +74,64 @@ pub(super) fn check(written: &Written, thresholds: &[Threshold], instance: &str,
     if routes.forms == 0 {
         return context.report(catalogue::routes_empty(place));
     }
+    if written.is_refused {
+        return;
+    }
     for one in written.found {
         let name = one.notifier.name.as_str();
         if !routes.named.iter().any(|(named, _)| *named == name) {
             context.report(catalogue::unused_notifier(one.place, name));
         }
     }
-    if whole == Whole::Part || context.is_refused() {
+    report_collisions(written.found, thresholds, context);
+    if whole == Whole::Part || context.errors() > 0 {
         return;
     }
-    let found = reach(thresholds, instance, &routes.routes);
-    let keys = || thresholds.iter().flat_map(|one| one.output.labels.iter().map(|(name, _)| name.as_str())).chain(KEYS);
-    for (operator, field) in &found.absent {
-        let form = routes.places[*operator];
-        if let Some((span, is_value)) = place_of(form, field) {
-            let meant = suggest::among(field.name(), keys());
-            context.report(catalogue::field_of_no_transition(span, field.name(), meant, is_value));
-        }
-    }
-    for never in &found.never {
-        let is_said = never.field.as_ref().is_some_and(|(field, _)| {
-            found.absent.contains(&(never.operator, field.clone()))
-                || asks_for_recoveries(field, condition_of(routes.places[never.operator]))
-        });
-        if !is_said {
-            report_never(never, routes.places[never.operator], context);
-        }
-    }
-    for operator in &found.always {
-        let form = routes.places[*operator];
-        if let (Some(condition), Some(last)) = (argument(form, 1), arguments(form).last()) {
-            context.report(catalogue::else_never_reached(last.span, condition.span));
-        }
-    }
-    if !found.untold.is_empty() {
-        let ids: Vec<&str> = found.untold.iter().take(NAMED).map(|at| thresholds[*at].id.as_str()).collect();
-        context.report(catalogue::untold(place, &ids, found.untold.len()));
+    let reach = reach(thresholds, instance, &routes.routes);
+    report_fields(&reach, routes, thresholds, context);
+    report_conditions(&reach, routes, context);
+    if !reach.untold.is_empty() {
+        let ids: Vec<&str> = reach.untold.iter().take(NAMED).map(|at| thresholds[*at].id.as_str()).collect();
+        context.report(catalogue::untold(place, &ids, reach.untold.len()));
     }
     for one in written.found {
-        let words = found.severities.get(&one.notifier.name);
+        let words = reach.severities.get(&one.notifier.name);
         let unmapped: Vec<String> =
             words.into_iter().flatten().filter(|word| is_unmapped(&one.notifier, word)).cloned().collect();
         if !unmapped.is_empty() {
             context.report(catalogue::unmapped_severities(one.place, &one.notifier.name, &unmapped));
+        }
+    }
+}
+
+/// Reports fields that operators read and no transition has.
+fn report_fields(reach: &Reach, routes: &Routes, thresholds: &[Threshold], context: &mut Context) {
+    let labels: BTreeSet<&str> =
+        thresholds.iter().flat_map(|one| one.output.labels.iter().map(|(name, _)| name.as_str())).collect();
+    for (operator, field) in &reach.absent {
+        if let Some((span, is_value)) = place_of(routes.places[*operator], field) {
+            let meant = context.nearest_given(field.name(), KEYS.into_iter().chain(labels.iter().copied()));
+            context.report(catalogue::field_of_no_transition(span, field.name(), meant, is_value));
+        }
+    }
+}
+
+/// Reports conditions that are never true, and those whose `else` nothing reaches.
+fn report_conditions(reach: &Reach, routes: &Routes, context: &mut Context) {
+    for never in &reach.never {
+        let form = routes.places[never.operator];
+        let is_said = never.field.as_ref().is_some_and(|(field, _)| {
+            reach.absent.contains(&(never.operator, field.clone()))
+                || written_name(field) == "status" && argument(form, 1).is_some_and(|form| holds_text(form, "ok", 0))
+        });
+        if !is_said {
+            report_never(never, form, context);
+        }
+    }
+    for operator in &reach.always {
+        let form = routes.places[*operator];
+        if let (Some(condition), Some(last)) = (argument(form, 1), arguments(form).last()) {
+            context.report(catalogue::else_never_reached(last.span, condition.span));
         }
     }
 }
@@ -130,22 +149,19 @@ fn report_never(never: &Never, form: &Form, context: &mut Context) {
     };
     let part = part.unwrap_or(condition);
     let why = match (&never.field, never.part) {
-        (Some((field, values)), _) if values.is_empty() => Why::NoField(field.name().to_string(), None),
-        (Some((field, values)), _) if written_name(field) != "status" => Why::Values {
-            field: field.name().to_string(),
-            wanted: wanted(part),
-            there: values.clone(),
-            of_routes: never.is_narrowed,
-        },
+        (Some((field, values)), _) if values.is_empty() => Why::NoField(field.name().to_string()),
+        (Some((field, values)), _) if written_name(field) != "status" => {
+            let wanted = wanted(part);
+            let meant =
+                wanted.as_deref().and_then(|wanted| context.nearest_given(wanted, values.iter().map(String::as_str)));
+            let meant = meant.map(str::to_string);
+            let field = field.name().to_string();
+            Why::Values { field, wanted, meant, there: values.clone(), is_narrowed: never.is_narrowed }
+        }
         (_, None) => Why::Parts,
         _ => Why::Unknown,
     };
     context.report(catalogue::condition_never_true(part.span, why));
-}
-
-/// Whether this was said when the condition was read.
-fn asks_for_recoveries(field: &Field, condition: Option<&Form>) -> bool {
-    written_name(field) == "status" && condition.is_some_and(|form| holds_text(form, "ok", 0))
 }
 
 fn written_name(field: &Field) -> &str {
@@ -172,10 +188,6 @@ fn wanted(form: &Form) -> Option<String> {
 
 fn is_and(form: &Form) -> bool {
     matches!(&form.kind, Kind::List(items) if matches!(items.first(), Some(Form { kind: Kind::Symbol(name), .. }) if name.as_ref() == "and"))
-}
-
-fn condition_of(form: &Form) -> Option<&Form> {
-    argument(form, 1)
 }
 
 fn argument(form: &Form, at: usize) -> Option<&Form> {
@@ -221,5 +233,19 @@ fn within(form: &Form, field: &Field, depth: usize) -> Option<Span> {
         }
         Kind::Vector(items) => items.iter().find_map(|item| within(item, field, depth + 1)),
         _ => None,
+    }
+}
+
+/// Reports thresholds two of whose names would be one label at an Alertmanager.
+fn report_collisions(found: &[Found], thresholds: &[Threshold], context: &mut Context) {
+    let is_alertmanager = |one: &&Found| matches!(one.notifier.via, Via::Alertmanager(_));
+    let Some(alertmanager) = found.iter().find(is_alertmanager) else { return };
+    for threshold in thresholds.iter().filter(|threshold| !threshold.output.shadow) {
+        let labels = threshold.output.labels.iter().map(|(name, _)| name.as_str());
+        let fields = threshold.group_by.iter().map(Field::name);
+        if let Some((one, other)) = label_collision(labels, fields) {
+            let name = &alertmanager.notifier.name;
+            context.report(catalogue::one_label_twice(threshold.span, name, &one, &other));
+        }
     }
 }

@@ -167,14 +167,15 @@ fn routing(forms: &Forms, thresholds: &[Threshold], instance: &str, is_whole: bo
         names.push(&usual.name);
     }
     names.sort_unstable();
-    let mark = context.mark();
+    let (mark, errors) = (context.mark(), context.errors());
     let routes = (!forms.routes.is_empty()).then(|| route::read(&forms.routes, &names, context));
     let whole = match is_whole && !context.has_unset_since(mark) {
         true => reach::Whole::All,
         false => reach::Whole::Part,
     };
     let places: Vec<Span> = forms.notifiers.iter().map(|(place, _)| *place).collect();
-    let written = reach::Written { notifiers: &places, found: &found, routes: routes.as_ref() };
+    let is_refused = context.errors() > errors;
+    let written = reach::Written { notifiers: &places, found: &found, routes: routes.as_ref(), is_refused };
     reach::check(&written, thresholds, instance, whole, context);
     let routes = routes.map(|routes| routes.routes);
     let mut notifiers: Vec<Notifier> = found.drain(..).map(|one| one.notifier).collect();
@@ -239,6 +240,10 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
     } else if LATER.contains(&name) {
         context.report(catalogue::not_yet(key.span, name));
     } else {
+        if name == "scenarios" {
+            let help = "scenarios stand in a file called `*.test.edn`, which `highwater test` reads";
+            return context.report(catalogue::unknown_key(key, "the configuration", None).help(help));
+        }
         if SUBJECTS.contains(&name.to_lowercase().as_str()) {
             let help = "did you mean `:percentiles` or `:histograms`?";
             return context.report(catalogue::unknown_key(key, "the configuration", None).help(help));

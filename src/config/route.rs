@@ -162,7 +162,7 @@ const OWN: [&str; 29] = [
 ];
 
 /// How deep operators may stand in one another, and how many there may be.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 60;
 const MAX_OPERATORS: usize = 10_000;
 
 /// How many fields and names one operator may have.
@@ -427,7 +427,8 @@ fn throttle<'f>(call: &Call<'f>, reading: &mut Reading<'f, '_>, context: &mut Co
 }
 
 /// `(rollup N SECONDS CHILD…)` passes the first N records of each window of so many seconds at once, and the others as
-/// one batch at its end. Windows begin with the first record; after a batch the next window has passed one already.
+/// one batch at its end; with an N of 0, all of them. Windows begin with the first record; after a batch the next window
+/// has passed one already.
 ///
 /// ```text
 /// (rollup 2 60 A)
@@ -463,7 +464,11 @@ fn limited<'f>(
                 &format!("`{}`", call.operator.usage),
             ))
         }
-        _ => values::whole(&numbers[0], &format!("N of `{name}`"), 1, MAX_COUNT, context),
+        // A rollup of none holds everything back.
+        _ => {
+            let least = u64::from(name != "rollup");
+            values::whole(&numbers[0], &format!("N of `{name}`"), least, MAX_COUNT, context)
+        }
     };
     let every = time::positive(&numbers[1], &format!("the window of `{name}`"), SUSPICIOUS_SECONDS, context);
     let children = children(call, rest, reading, context);
@@ -582,7 +587,8 @@ fn notify<'f>(call: &Call<'f>, reading: &mut Reading<'f, '_>, context: &mut Cont
             fine = false;
         } else if !reading.known.contains(&name) {
             fine = false;
-            context.report(catalogue::unknown_notifier(form.span, name, reading.known));
+            let meant = context.nearest_given(name, reading.known.iter().copied());
+            context.report(catalogue::unknown_notifier(form.span, name, reading.known, meant));
         } else if let Some((_, first)) = found.iter().find(|(known, _)| *known == name) {
             context.report(catalogue::named_twice(form.span, *first, "`notify`", &format!(":{name}")));
         } else {

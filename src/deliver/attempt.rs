@@ -51,7 +51,11 @@ impl Transports {
         let request = Request { url, headers, body: Vec::new(), hidden: None, ca };
         match self.perform(&Effect::Request(request), HEARTBEAT).await {
             Ok(answer) if (200..300).contains(&answer.status) => Outcome::Accepted,
-            Ok(answer) => Outcome::Retry { why: format!("{} answered {}", heartbeat.url, answer.status), after: None },
+            Ok(answer) => Outcome::Retry {
+                why: format!("{} answered {}", heartbeat.url, answer.status),
+                after: None,
+                in_doubt: false,
+            },
             Err(trouble) => trouble.into(),
         }
     }

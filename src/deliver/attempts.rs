@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::outbox::{Dispatch, Queue};
+use crate::plan::Address;
 
 /// After the first failure it is tried again after so long; then after twice as long, and so on.
 const FIRST_PAUSE: i64 = 1_000_000;
@@ -16,16 +17,28 @@ const WINDOW: usize = 256;
 /// After so many failures in a row one attempt at a time is made, to see whether somebody is there again.
 const PROBED: u32 = 2;
 
+/// So many addresses at which something failed are remembered of one notifier.
+const MOST_PACES: usize = 64;
+
+/// Why an attempt failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'w> {
+    pub why: &'w str,
+    /// How long the receiver wants to be left alone, in microseconds.
+    pub asked: Option<i64>,
+    /// Whether it may have been received nevertheless.
+    pub in_doubt: bool,
+}
+
 /// The attempts to deliver to one notifier.
 #[derive(Debug, Default)]
 pub struct Attempts {
-    /// What is on its way, with the keys for which nothing else may leave meanwhile.
-    on_their_way: HashMap<u64, Vec<Arc<str>>>,
+    /// What is on its way: where to, with the keys for which nothing else may leave meanwhile.
+    on_their_way: HashMap<u64, (Arc<Address>, Vec<Arc<str>>)>,
     /// What has failed so far.
     failed: HashMap<u64, Failed>,
-    /// Failures since something was accepted.
-    in_a_row: u32,
-    paused_until: i64,
+    /// Where something has failed since something was accepted there.
+    paces: HashMap<Arc<Address>, Pace>,
 }
 
 #[derive(Clone, Debug)]
@@ -33,72 +46,116 @@ struct Failed {
     times: u32,
     why: String,
     not_before: i64,
+    in_doubt: bool,
+}
+
+/// How one address is doing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    /// Failures since something was accepted.
+    in_a_row: u32,
+    paused_until: i64,
+}
+
+/// What may be sent to one address.
+struct Road<'q> {
+    address: &'q Arc<Address>,
+    free: usize,
+    held: HashSet<&'q str>,
 }
 
 impl Attempts {
     /// What may be tried now: of the dispatches before `durable` at most so many `at_once`, none of whose keys is in one
-    /// before it that has not arrived.
+    /// before it to the same address that has not arrived.
     pub fn ready(&self, queue: &Queue, durable: u64, at_once: usize, now: i64) -> Vec<u64> {
-        let slots = if self.in_a_row >= PROBED { 1 } else { at_once };
-        let mut free = slots.saturating_sub(self.on_their_way.len());
+        let mut free = at_once.saturating_sub(self.on_their_way.len());
         let mut ready = Vec::new();
-        if free == 0 || now < self.paused_until {
-            return ready;
-        }
-        let mut held: HashSet<&str> = self.on_their_way.values().flatten().map(AsRef::as_ref).collect();
+        let mut roads: Vec<Road> = Vec::new();
         for dispatch in queue.iter().take(WINDOW).take_while(|dispatch| dispatch.number < durable) {
+            if free == 0 {
+                break;
+            }
+            let is_its =
+                |road: &Road| Arc::ptr_eq(road.address, &dispatch.address) || *road.address == dispatch.address;
+            let at = roads.iter().position(is_its).unwrap_or_else(|| {
+                roads.push(self.road(&dispatch.address, at_once, now));
+                roads.len() - 1
+            });
+            let road = &mut roads[at];
+            if road.free == 0 {
+                continue;
+            }
             let keys = || dispatch.notices.iter().map(|kept| kept.dedup_key.as_ref());
             let is_free = !self.on_their_way.contains_key(&dispatch.number)
                 && self.failed.get(&dispatch.number).is_none_or(|failed| failed.not_before <= now)
-                && keys().all(|key| !held.contains(key));
+                && keys().all(|key| !road.held.contains(key));
             if is_free {
                 ready.push(dispatch.number);
+                road.free -= 1;
                 free -= 1;
-                if free == 0 {
-                    break;
-                }
             }
-            held.extend(keys());
+            road.held.extend(keys());
         }
         ready
     }
 
+    fn road<'q>(&'q self, address: &'q Arc<Address>, at_once: usize, now: i64) -> Road<'q> {
+        let pace = self.paces.get(address).copied().unwrap_or_default();
+        let slots = match pace.in_a_row {
+            _ if now < pace.paused_until => 0,
+            PROBED.. => 1,
+            _ => at_once,
+        };
+        let under_way = || self.on_their_way.values().filter(|(to, _)| to == address);
+        let held = under_way().flat_map(|(_, keys)| keys).map(AsRef::as_ref).collect();
+        Road { address, free: slots.saturating_sub(under_way().count()), held }
+    }
+
     /// When something that waits for a pause to end may be tried.
     pub fn next(&self, now: i64) -> Option<i64> {
-        let paused = Some(self.paused_until).filter(|until| now < *until);
-        let failed = self.failed.values().map(|failed| failed.not_before).filter(|until| now < *until).min();
-        paused.or(failed)
+        let paused = self.paces.values().map(|pace| pace.paused_until);
+        paused.chain(self.failed.values().map(|failed| failed.not_before)).filter(|until| now < *until).min()
     }
 
     pub fn begin(&mut self, dispatch: &Dispatch) {
         let keys = dispatch.notices.iter().map(|kept| Arc::clone(&kept.dedup_key)).collect();
-        self.on_their_way.insert(dispatch.number, keys);
+        self.on_their_way.insert(dispatch.number, (Arc::clone(&dispatch.address), keys));
     }
 
     pub fn is_on_its_way(&self, number: u64) -> bool {
         self.on_their_way.contains_key(&number)
     }
 
-    /// It was accepted, or rejected: somebody is there. How often it was tried before.
-    pub fn settle(&mut self, number: u64) -> u32 {
-        self.on_their_way.remove(&number);
-        self.in_a_row = 0;
-        self.paused_until = 0;
-        self.failed.remove(&number).map_or(0, |failed| failed.times)
+    /// It was accepted, or rejected: somebody is there.
+    pub fn settle(&mut self, dispatch: &Dispatch) {
+        self.on_their_way.remove(&dispatch.number);
+        self.paces.remove(&dispatch.address);
+        self.failed.remove(&dispatch.number);
     }
 
     /// It failed and is tried again, after as long as the receiver asked for at least. `random` is any number. How often
     /// that was.
-    pub fn fail(&mut self, number: u64, why: &str, asked: Option<i64>, now: i64, random: u64) -> u32 {
-        self.on_their_way.remove(&number);
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        let asked = asked.unwrap_or(0).clamp(0, LONGEST_ASKED);
-        let failed = self.failed.entry(number).or_insert(Failed { times: 0, why: String::new(), not_before: 0 });
+    pub fn fail(&mut self, dispatch: &Dispatch, failure: Failure<'_>, now: i64, random: u64) -> u32 {
+        self.on_their_way.remove(&dispatch.number);
+        let asked = failure.asked.unwrap_or(0).clamp(0, LONGEST_ASKED);
+        if self.paces.len() >= MOST_PACES {
+            self.paces.retain(|_, pace| now < pace.paused_until);
+        }
+        let pace = self.paces.entry(Arc::clone(&dispatch.address)).or_default();
+        pace.in_a_row = pace.in_a_row.saturating_add(1);
+        pace.paused_until = pace.paused_until.max(now + pause(pace.in_a_row, random).max(asked));
+        let none = Failed { times: 0, why: String::new(), not_before: 0, in_doubt: false };
+        let failed = self.failed.entry(dispatch.number).or_insert(none);
         failed.times += 1;
-        failed.why = why.to_string();
+        failed.why = failure.why.to_string();
         failed.not_before = now + pause(failed.times, random).max(asked);
-        self.paused_until = self.paused_until.max(now + pause(self.in_a_row, random).max(asked));
+        failed.in_doubt |= failure.in_doubt;
         failed.times
+    }
+
+    /// It goes elsewhere: nothing has failed there. Whether it may have been received where it went until now.
+    pub fn relocate(&mut self, number: u64) -> bool {
+        self.failed.remove(&number).is_some_and(|failed| failed.in_doubt)
     }
 
     /// Why it failed last, and how often it was tried.
@@ -114,8 +171,8 @@ impl Attempts {
         }
     }
 
-    pub fn failures_in_a_row(&self) -> u32 {
-        self.in_a_row
+    pub fn failures_in_a_row(&self, address: &Arc<Address>) -> u32 {
+        self.paces.get(address).map_or(0, |pace| pace.in_a_row)
     }
 }
 
@@ -148,6 +205,10 @@ mod tests {
             queue.push(Dispatch { number, address, made: Timestamp::clamped(0), notices }, usize::MAX);
         }
         queue
+    }
+
+    fn dispatch(queue: &Queue, number: u64) -> &Dispatch {
+        queue.get(number).expect("it waits")
     }
 
     fn begin(attempts: &mut Attempts, queue: &Queue, numbers: &[u64]) {
@@ -186,15 +247,33 @@ mod tests {
             [(None, 1), (None, 2), (None, 4), (Some(30 * S), 30), (None, 16), (None, 32), (None, 60), (None, 60)]
         {
             begin(&mut attempts, &queue, &[0]);
-            attempts.fail(0, "no", asked, now, 512);
+            attempts.fail(dispatch(&queue, 0), Failure { why: "no", asked, in_doubt: false }, now, 512);
             assert_eq!(attempts.next(now), Some(now + pause * S), "{pause}");
             assert!(attempts.ready(&queue, u64::MAX, 8, now + pause * S - 1).is_empty(), "{pause}");
             now += pause * S;
         }
         // One to see whether somebody is there, then all.
         assert_eq!(attempts.ready(&queue, u64::MAX, 8, now), [0]);
-        attempts.settle(0);
+        attempts.settle(dispatch(&queue, 0));
         assert_eq!(attempts.ready(&queue, u64::MAX, 8, now).len(), 2);
+    }
+
+    #[test]
+    fn each_address_has_its_own_pause_and_order() {
+        let mut queue = queue(&["a", "b"]);
+        let address = Arc::new(Address::Log(Some("other".into())));
+        let notices = dispatch(&queue, 0).notices.clone();
+        queue.push(Dispatch { number: 2, address, made: Timestamp::clamped(0), notices }, usize::MAX);
+        let mut attempts = Attempts::default();
+        assert_eq!(attempts.ready(&queue, u64::MAX, 8, 0), [0, 1, 2]);
+        begin(&mut attempts, &queue, &[0]);
+        attempts.fail(dispatch(&queue, 0), Failure { why: "no", asked: None, in_doubt: false }, 0, 0);
+        assert_eq!(attempts.ready(&queue, u64::MAX, 8, 1), [2]);
+        assert_eq!(attempts.next(1), Some(750_000));
+        assert!(!attempts.relocate(0));
+        attempts.fail(dispatch(&queue, 2), Failure { why: "cut", asked: None, in_doubt: true }, 0, 0);
+        attempts.fail(dispatch(&queue, 2), Failure { why: "no", asked: None, in_doubt: false }, 0, 0);
+        assert!(attempts.relocate(2));
     }
 
     #[test]
@@ -203,9 +282,9 @@ mod tests {
         let mut attempts = Attempts::default();
         for _ in 0..5 {
             begin(&mut attempts, &queue, &[0]);
-            attempts.fail(0, "no", None, 0, 0);
+            attempts.fail(dispatch(&queue, 0), Failure { why: "no", asked: None, in_doubt: false }, 0, 0);
         }
-        attempts.settle(17);
+        attempts.settle(dispatch(&queue, 1));
         assert_eq!(attempts.ready(&queue, u64::MAX, 8, 1), [1]);
     }
 }

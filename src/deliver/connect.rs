@@ -47,7 +47,7 @@ impl std::fmt::Display for Place {
 
 impl Place {
     pub fn trouble(&self, what: &dyn std::fmt::Display) -> Trouble {
-        Trouble(format!("{self}: {what}"))
+        Trouble::new(format!("{self}: {what}"))
     }
 
     /// Connects to the first of its addresses that answers; each has its share of the time that is left.
@@ -85,7 +85,7 @@ impl Place {
         trust: &Trust,
         ca: Option<&Path>,
     ) -> Result<Box<dyn Stream>, Trouble> {
-        let config = trust.of(ca).await.map_err(|trouble| self.trouble(&trouble.0))?;
+        let config = trust.of(ca).await.map_err(|trouble| self.trouble(&trouble.why))?;
         let name = ServerName::try_from(self.host.clone());
         let name = name.map_err(|_| self.trouble(&"neither a name nor an address that a certificate can be for"))?;
         match TlsConnector::from(config).connect(name, stream).await {
@@ -129,10 +129,10 @@ impl Trust {
         }
         let path = key.clone();
         let read = tokio::task::spawn_blocking(move || authorities(path.as_deref())).await;
-        let roots = read.unwrap_or_else(|error| Err(error.to_string())).map_err(Trouble)?;
+        let roots = read.unwrap_or_else(|error| Err(error.to_string())).map_err(Trouble::new)?;
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| Trouble(format!("no TLS: {error}")))?;
+            .map_err(|error| Trouble::new(format!("no TLS: {error}")))?;
         let config = Arc::new(config.with_root_certificates(roots).with_no_client_auth());
         lock(&self.known).insert(key, (Instant::now(), config.clone()));
         Ok(config)

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -17,8 +16,9 @@ use super::dead_letters::DeadLetters;
 use super::journal::Kept;
 use super::numbers::Deliveries;
 use super::transports::Transports;
-use crate::notify::{Batch, Outcome};
-use crate::outbox::{Directory, Dispatch, Input, Outbox};
+use crate::engine::digest;
+use crate::notify::{self, Outcome};
+use crate::outbox::{Directory, Dispatch, Input, Outbox, Queue};
 use crate::plan::{Address, Heartbeat, Notifier, Routing, Timestamp};
 use crate::route::Notice;
 
@@ -34,12 +34,8 @@ const LAST: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: i64 = 1_000_000;
 /// So many notifiers are remembered that are configured otherwise by now.
 const MOST_FORMER: usize = 100;
-/// The notifier of standard output, where there are no routes.
-const OUTPUT: &str = "log";
 /// What is too old is looked for so often, in microseconds.
 pub(super) const LOOK: i64 = 60_000_000;
-/// Failures in a row are said again after so many, and then whenever their number has doubled.
-const MANY: u32 = 16;
 /// A cause is cut to so many characters.
 const LONGEST_CAUSE: usize = 500;
 
@@ -179,6 +175,7 @@ impl Courier {
             trouble,
         };
         courier.know(&routing);
+        courier.relocate_all(now());
         courier
     }
 
@@ -218,7 +215,7 @@ impl Courier {
     /// Whether more transitions are taken: without routes, not while nobody reads standard output.
     fn may_take(&self) -> bool {
         self.outbox.directory().routes.is_some()
-            || self.outbox.queue(OUTPUT).is_none_or(|queue| queue.len() < MOST_TO_OUTPUT)
+            || self.outbox.queue(Notifier::STANDARD_OUTPUT).is_none_or(|queue| queue.len() < MOST_TO_OUTPUT)
     }
 
     fn take(&mut self, message: Message, messages: &mut mpsc::Receiver<Message>) {
@@ -245,10 +242,11 @@ impl Courier {
     }
 
     fn edit(&mut self, routing: &Routing, queue: usize) {
-        let now = (self.now)().wall;
-        self.step(&Input::Edited { now, directory: Directory::of(routing, queue) });
+        let now = (self.now)();
+        self.step(&Input::Edited { now: now.wall, directory: Directory::of(routing, queue) });
         self.on.is_dirty = true;
         self.know(routing);
+        self.relocate_all(now);
     }
 
     /// Knows the notifiers as they are now. Those that were are remembered, for what still goes to them.
@@ -298,60 +296,6 @@ impl Courier {
         }
     }
 
-    /// Gives up what has become too old and is not on its way.
-    fn give_up(&mut self, now: Now) {
-        let mut old = Vec::new();
-        for (name, queue) in self.outbox.queues() {
-            let attempts = self.attempts.get(name);
-            for dispatch in queue.iter() {
-                let notifier = self.notifier(name, &dispatch.address);
-                if dispatch.made.plus(notifier.give_up) > now.wall {
-                    break;
-                }
-                if attempts.is_none_or(|attempts| !attempts.is_on_its_way(dispatch.number)) {
-                    let last = attempts.and_then(|attempts| attempts.last(dispatch.number));
-                    let why = last.map_or("it could not be tried".to_string(), |(times, why)| {
-                        format!("given up after {times} attempts: {why}")
-                    });
-                    old.push((Arc::clone(name), dispatch.number, why));
-                }
-            }
-        }
-        for (notifier, number, why) in old {
-            self.reject(&notifier, number, &why, now);
-        }
-    }
-
-    fn begin_attempts(&mut self, now: Now) {
-        let mut ready = Vec::new();
-        for (name, queue) in self.outbox.queues().filter(|(_, queue)| !queue.is_empty()) {
-            let attempts = self.attempts.entry(Arc::clone(name)).or_default();
-            let at_once = self.notifiers.get(name).map_or(1, |notifier| notifier.via.at_once());
-            // Standard output is not asked to wait for a disk.
-            let is_output = queue.iter().next().is_some_and(|first| *first.address == Address::Log(None));
-            let durable = if is_output { u64::MAX } else { self.durable };
-            for number in attempts.ready(queue, durable, at_once, now.boot) {
-                if let Some(dispatch) = queue.get(number) {
-                    attempts.begin(dispatch);
-                    ready.push((Arc::clone(name), dispatch.clone()));
-                }
-            }
-            attempts.forget(queue);
-        }
-        for (name, dispatch) in ready {
-            let (notifier, transports) = (self.notifier(&name, &dispatch.address), Rc::clone(&self.transports));
-            let clock = self.now;
-            self.done.spawn_local(async move {
-                let notices: Vec<Notice> =
-                    dispatch.notices.iter().filter_map(|kept| Notice::parse(&kept.line)).collect();
-                let key = key(&name, &notices);
-                let batch = Batch { notices: &notices, key: &key, now: clock().wall, is_test: false };
-                let outcome = transports.attempt(&notifier, &batch).await;
-                Done::Attempt { notifier: name, dispatch, outcome }
-            });
-        }
-    }
-
     fn settle(&mut self, done: Done) -> io::Result<()> {
         let now = (self.now)();
         match done {
@@ -389,59 +333,6 @@ impl Courier {
         Ok(())
     }
 
-    fn answered(&mut self, notifier: &Arc<str>, dispatch: &Dispatch, outcome: Outcome, now: Now) -> io::Result<()> {
-        let number = dispatch.number;
-        let attempts = self.attempts.entry(Arc::clone(notifier)).or_default();
-        match outcome {
-            Outcome::Accepted => {
-                if attempts.failures_in_a_row() > 0 {
-                    tracing::info!("`:{notifier}` takes notices again");
-                }
-                attempts.settle(number);
-                self.deliveries.of(notifier, |numbers| {
-                    numbers.delivered += 1;
-                    numbers.trouble = None;
-                });
-                self.step(&Input::Accepted { notifier: Arc::clone(notifier), number });
-            }
-            Outcome::Rejected { why } => {
-                attempts.settle(number);
-                self.reject(notifier, number, &why, now);
-            }
-            Outcome::Retry { why, after } => {
-                if self.outbox.directory().routes.is_none() && *dispatch.address == Address::Log(None) {
-                    return Err(io::Error::other(why));
-                }
-                let why = cut(&why);
-                let random = random(number, now.boot);
-                let times = attempts.fail(number, &why, after, now.boot, random);
-                // Many may be on their way when it fails; that is said once.
-                let row = attempts.failures_in_a_row();
-                if row == 1 || (row >= MANY && row.is_power_of_two()) {
-                    tracing::warn!("`:{notifier}` did not take a notice, attempt {times}: {why}; it is tried again");
-                }
-                self.deliveries.of(notifier, |numbers| {
-                    numbers.failed += 1;
-                    numbers.trouble = Some(why.clone());
-                });
-                let give_up = self.notifier(notifier, &dispatch.address).give_up;
-                if dispatch.made.plus(give_up) <= now.wall {
-                    self.reject(notifier, number, &format!("given up after {times} attempts: {why}"), now);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn reject(&mut self, notifier: &Arc<str>, number: u64, why: &str, now: Now) {
-        let why = cut(why);
-        tracing::error!("`:{notifier}` will never take a notice: {why}; it is a dead letter");
-        self.deliveries.of(notifier, |numbers| numbers.trouble = Some(why.clone()));
-        let notifier = Arc::clone(notifier);
-        self.step(&Input::Rejected { now: now.wall, notifier, number, why: why.into() });
-        self.on.is_dirty = true;
-    }
-
     fn publish(&self) {
         let mut numbers = self.deliveries.lock();
         for (name, queue) in self.outbox.queues() {
@@ -477,10 +368,7 @@ impl Courier {
     }
 
     fn is_over(&self, end: tokio::time::Instant) -> bool {
-        let has_output = self
-            .outbox
-            .queues()
-            .any(|(_, queue)| queue.iter().next().is_some_and(|first| *first.address == Address::Log(None)));
+        let has_output = self.outbox.queues().any(|(_, queue)| is_output(queue));
         if has_output || self.on.is_syncing || self.on.is_writing || self.on.is_burying {
             return false;
         }
@@ -506,32 +394,19 @@ impl Courier {
     }
 }
 
-/// By what it says: the same at each attempt and in each process.
-pub fn key(notifier: &str, notices: &[Notice]) -> String {
-    let mut hash = Sha256::new();
-    let mut part = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    };
-    part(notifier);
-    for notice in notices {
-        [notice.dedup_key(), notice.text("status"), notice.text("time")].into_iter().for_each(&mut part);
-    }
-    let digest = hash.finalize();
-    let hex = digest.iter().take(16).fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    format!("msg_{hex}")
+/// Whether what waits first is for standard output.
+pub(super) fn is_output(queue: &Queue) -> bool {
+    queue.iter().next().is_some_and(|first| *first.address == Address::Log(None))
 }
 
-/// Any number: it only spreads pauses.
-fn random(number: u64, now: i64) -> u64 {
-    (number ^ now.unsigned_abs()).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+/// By what it says: the same at each attempt and in each process.
+pub fn key(notifier: &str, notices: &[Notice]) -> String {
+    let said = notices.iter().flat_map(|notice| [notice.dedup_key(), notice.text("status"), notice.text("time")]);
+    format!("msg_{}", digest([notifier].into_iter().chain(said)))
 }
 
 pub(super) fn cut(why: &str) -> String {
-    match why.char_indices().nth(LONGEST_CAUSE) {
-        Some((end, _)) => format!("{}…", &why[..end]),
-        None => why.to_string(),
-    }
+    notify::cut(why, LONGEST_CAUSE).into_owned()
 }
 
 pub(super) async fn blocking<T: Send + 'static>(

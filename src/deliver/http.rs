@@ -61,7 +61,7 @@ impl Pool {
     /// # Errors
     /// The answer did not come whole.
     pub async fn post(&self, trust: &Trust, request: &Request, deadline: Instant) -> Result<Answer, Trouble> {
-        let (origin, message) = read_request(request)?;
+        let (origin, message) = read_request(request).map_err(Trouble::unsent)?;
         if let Some(mut kept) = self.take(&origin) {
             match exchange(&mut kept, message.clone()).await {
                 Ok(response) => return self.answer(origin, kept, response).await,
@@ -70,7 +70,7 @@ impl Pool {
                 Err(_) => {}
             }
         }
-        let mut connection = open(&origin, trust, deadline).await?;
+        let mut connection = open(&origin, trust, deadline).await.map_err(Trouble::unsent)?;
         let response = exchange(&mut connection, message).await.map_err(|error| origin.place.trouble(&error))?;
         self.answer(origin, connection, response).await
     }
@@ -147,9 +147,9 @@ async fn exchange(
 /// Where a request goes, and its message.
 fn read_request(request: &Request) -> Result<(Origin, hyper::Request<Full<Bytes>>), Trouble> {
     // What is wrong with it may show it, and it may be a secret.
-    let uri: Uri = request.url.0.parse().map_err(|_| Trouble(format!("{}: no URL", request.url)))?;
+    let uri: Uri = request.url.0.parse().map_err(|_| Trouble::new(format!("{}: no URL", request.url)))?;
     let is_tls = uri.scheme_str() == Some("https");
-    let authority = uri.authority().ok_or_else(|| Trouble(format!("{}: a URL without a host", request.url)))?;
+    let authority = uri.authority().ok_or_else(|| Trouble::new(format!("{}: a URL without a host", request.url)))?;
     let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_string();
     let place = Place { host, port: authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 }) };
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_string();
@@ -265,7 +265,7 @@ mod tests {
             ("http://exa mple.com/s3cret", [("x-a", "b")]),
             ("http://example.com/s3cret", [("x a", "s3cret")]),
         ] {
-            let Err(Trouble(why)) = read_request(&request(url, &headers)) else { panic!("{url} is sent") };
+            let Err(Trouble { why, .. }) = read_request(&request(url, &headers)) else { panic!("{url} is sent") };
             assert!(!why.contains("s3cret"), "{why}");
         }
     }

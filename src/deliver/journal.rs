@@ -1,19 +1,17 @@
 //! The outbox on the disk: its inputs are a journal, what they came to is a snapshot.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::outbox::{Directory, Input, Outbox};
 use crate::plan::Timestamp;
-use crate::store::{self, Base, Journal, Opened, SegmentNumber, Started, Store};
+use crate::store::{self, Base, Journal, Opened, Pause, SegmentNumber, Started, Store};
 
 /// A snapshot is taken when the journal has grown to so many bytes, or to so many times the last snapshot.
 const LONG: u64 = 4 << 20;
 const WORTH: u64 = 4;
-/// After a failure the next attempt waits twice as long as the last, from the first to the last of these, in
-/// microseconds.
-const FIRST_PAUSE: i64 = 1_000_000;
-const LONGEST_PAUSE: i64 = 30_000_000;
 
 /// Where inputs are kept.
 pub struct Kept {
@@ -25,8 +23,8 @@ pub struct Kept {
     is_mending: bool,
     /// Whether a snapshot is due in any case: whether all that an earlier process wrote has reached the disk, nobody knows.
     renew: bool,
-    /// When the next attempt may be made after a failure, by the boot clock, and how long the pause was.
-    again: (i64, i64),
+    /// When the next attempt may be made after a failure, by the boot clock.
+    again: Pause,
     /// Of the last snapshot, in bytes.
     size: u64,
 }
@@ -38,12 +36,17 @@ pub struct Snapshot {
     bytes: Vec<u8>,
 }
 
-/// Reads the outbox that an earlier process left, and goes on with what is to be told now. What there is to say goes to
-/// the log.
+/// Reads the outbox that an earlier process left, and goes on with what is to be told now. Violations that are open, and
+/// not known to whoever judges, are told as ok. What there is to say goes to the log.
 ///
 /// # Errors
 /// One line: the folder cannot be used.
-pub fn open(folder: &Path, directory: Directory, now: Timestamp) -> Result<(Outbox, Kept), String> {
+pub fn open(
+    folder: &Path,
+    directory: Directory,
+    is_known: &dyn Fn(&str) -> bool,
+    now: Timestamp,
+) -> Result<(Outbox, Kept), String> {
     let Opened { base, mut records } = store::open(folder).map_err(|error| error.to_string())?;
     let newer = || format!("{}: the outbox was written by another version that this one cannot read", folder.display());
     let mut outbox = match base {
@@ -68,7 +71,17 @@ pub fn open(folder: &Path, directory: Directory, now: Timestamp) -> Result<(Outb
     let Started { journal, store, notes } = records.finish();
     notes.iter().for_each(|note| tracing::warn!("{note}"));
     let gap = journal.given_up().map(str::to_string);
-    let mut kept = Kept { journal, store, gap, is_mending: false, renew: true, again: (0, 0), size: 0 };
+    let mut kept = Kept { journal, store, gap, is_mending: false, renew: true, again: Pause::default(), size: 0 };
+    let unknown = outbox.open().map(|told| &told.notice.violation).filter(|id| !is_known(id)).cloned();
+    let unknown: BTreeSet<Arc<str>> = unknown.collect();
+    if !unknown.is_empty() {
+        tracing::warn!("{} violations were told and are not known any more: they are told as ok", unknown.len());
+    }
+    for violation in unknown {
+        let forgotten = Input::Forgotten { now, violation };
+        outbox.step(&forgotten);
+        kept.append(&forgotten);
+    }
     if *outbox.directory() != directory {
         let edited = Input::Edited { now, directory };
         outbox.step(&edited);
@@ -101,7 +114,7 @@ impl Kept {
         self.gap.as_deref().or(self.is_mending.then_some("it is being brought back"))
     }
 
-    /// Waits until what was appended is on the disk.
+    /// What brings to the disk what was appended.
     pub fn store(&self) -> Store {
         self.store.clone()
     }
@@ -109,15 +122,16 @@ impl Kept {
     /// A sync failed.
     pub fn sync_failed(&mut self, error: &io::Error, now: i64) {
         self.fail(error);
-        self.pause(now);
+        self.again = self.again.after_failure(now);
     }
 
     /// When a snapshot is worth its while; `now` is the boot clock.
     pub fn is_due(&self, now: i64) -> bool {
-        now >= self.again.0 && (self.gap.is_some() || self.renew || self.journal.bytes() > LONG.max(WORTH * self.size))
+        self.again.is_over(now)
+            && (self.gap.is_some() || self.renew || self.journal.bytes() > LONG.max(WORTH * self.size))
     }
 
-    /// Begins a snapshot of the outbox as it is; the rest is [`Snapshot::write`].
+    /// Begins a snapshot of the outbox as it is; the rest is `Snapshot::write`.
     pub fn begin(&mut self, outbox: &Outbox, now: i64) -> Option<Snapshot> {
         match self.journal.rotate() {
             Ok(first) => {
@@ -128,7 +142,7 @@ impl Kept {
             }
             Err(error) => {
                 self.fail(&error);
-                self.pause(now);
+                self.again = self.again.after_failure(now);
                 None
             }
         }
@@ -144,18 +158,13 @@ impl Kept {
                 if std::mem::take(&mut self.is_mending) && self.gap.is_none() {
                     tracing::warn!("the outbox is kept again");
                 }
-                self.again = (0, 0);
+                self.again = Pause::default();
             }
             Err(error) => {
                 self.fail(&error);
-                self.pause(now);
+                self.again = self.again.after_failure(now);
             }
         }
-    }
-
-    fn pause(&mut self, now: i64) {
-        let pause = (self.again.1 * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        self.again = (now + pause, pause);
     }
 }
 

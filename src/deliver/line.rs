@@ -52,7 +52,7 @@ impl Places {
         };
         match written.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(()) => Ok(Answer::default()),
-            Err(error) => Err(Trouble(format!("{}: {error}", shown(line.path.as_deref())))),
+            Err(error) => Err(Trouble::new(format!("{}: {error}", shown(line.path.as_deref()))).unsent()),
         }
     }
 }

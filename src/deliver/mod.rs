@@ -15,6 +15,7 @@ mod program;
 mod resend;
 mod smtp;
 mod transports;
+mod trying;
 
 pub use crate::outbox::{Directory, Outbox};
 pub use courier::{Lines, Message, Now, Origin, Settings, key, start};

@@ -1,11 +1,12 @@
 //! What became of deliveries, for whoever asks: metrics, state, readiness.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value as Json, json};
 
 use crate::plan::Timestamp;
+use crate::server::lock;
 
 /// Shared with those that show it.
 #[derive(Debug, Default)]
@@ -57,7 +58,7 @@ impl Numbers {
 
 impl Deliveries {
     pub fn lock(&self) -> MutexGuard<'_, Numbers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     pub fn of<T>(&self, notifier: &Arc<str>, change: impl FnOnce(&mut OfNotifier) -> T) -> T {

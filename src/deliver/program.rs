@@ -22,14 +22,15 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// It could not be started, or a signal ended it.
 pub async fn run(program: &Program) -> Result<Answer, Trouble> {
     let Some((name, arguments)) = program.command.split_first() else {
-        return Err(Trouble("no program is named".to_string()));
+        return Err(Trouble::new("no program is named".to_string()).unsent());
     };
     let mut command = Command::new(name);
     command.args(arguments).envs(program.environment.iter().map(|(key, value)| (key, value)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own, so that its children can be ended too.
     command.process_group(0).kill_on_drop(true);
-    let child = command.spawn().map_err(|error| Trouble(format!("{name}: cannot be started: {error}")))?;
+    let child =
+        command.spawn().map_err(|error| Trouble::new(format!("{name}: cannot be started: {error}")).unsent())?;
     let mut group = Group(child);
     let [mut out, mut err] = [Vec::new(), Vec::new()];
     let status = attend(&mut group.0, &program.input, &mut out, &mut err).await;
@@ -69,10 +70,10 @@ async fn attend(
 
 fn answered(name: &str, status: io::Result<std::process::ExitStatus>, said: Vec<u8>) -> Result<Answer, Trouble> {
     use std::os::unix::process::ExitStatusExt;
-    let status = status.map_err(|error| Trouble(format!("{name}: {error}")))?;
+    let status = status.map_err(|error| Trouble::new(format!("{name}: {error}")))?;
     match status.code() {
         Some(code) => Ok(Answer { status: u16::try_from(code).unwrap_or(u16::MAX), body: said, ..Answer::default() }),
-        None => Err(Trouble(format!("{name}: ended by signal {}", status.signal().unwrap_or_default()))),
+        None => Err(Trouble::new(format!("{name}: ended by signal {}", status.signal().unwrap_or_default()))),
     }
 }
 

@@ -35,8 +35,7 @@ impl Courier {
         let (transports, clock) = (Rc::clone(&self.transports), self.now);
         self.done.spawn_local(async move {
             for (notifier, firing, resolved) in again {
-                let parse =
-                    |lines: Vec<Arc<str>>| lines.iter().filter_map(|line| Notice::parse(line)).collect::<Vec<_>>();
+                let parse = |lines: Vec<Arc<str>>| lines.iter().filter_map(Notice::read).collect::<Vec<_>>();
                 transports.resend(&notifier, &parse(firing), &parse(resolved), clock().wall).await;
             }
             Done::Resent

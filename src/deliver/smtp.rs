@@ -50,11 +50,11 @@ struct Reply {
 pub async fn send(trust: &Trust, progress: &Progress, mail: &Mail, deadline: Instant) -> Result<Answer, Trouble> {
     let place = Place { host: mail.host.clone(), port: mail.port };
     if let Some(wrong) = std::iter::once(&mail.from).chain(&mail.to).find(|address| !is_address(address)) {
-        return Err(place.trouble(&format!("`{}` is no address", one_line(wrong))));
+        return Err(place.trouble(&format!("`{}` is no address", one_line(wrong))).unsent());
     }
     let mut partly = progress.of(&mail.key);
     let to: Vec<_> = mail.to.iter().filter(|address| !partly.is_settled(address)).cloned().collect();
-    let mut session = match open(&place, trust, mail, deadline).await? {
+    let mut session = match open(&place, trust, mail, deadline).await.map_err(Trouble::unsent)? {
         Ok(session) => session,
         Err(reply) => return Ok(reply.answer(None)),
     };

@@ -37,7 +37,7 @@ impl Transports {
         };
         match timeout_at(deadline, attempt).await {
             Ok(answer) => answer,
-            Err(_) => Err(Trouble(format!("{}: not done within {} s", whom(effect), timeout.as_secs_f64()))),
+            Err(_) => Err(Trouble::new(format!("{}: not done within {} s", whom(effect), timeout.as_secs_f64()))),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Every message of the reader, by its code. Codes are never reused.
 
 use super::number::{MAX_DIGITS, normal};
-use super::{Diagnostic, Span, atom, escape_string, glyph, number};
+use super::write::escape_string;
+use super::{Diagnostic, Span, atom, glyph, number};
 
 // Limits.
 
@@ -332,7 +333,8 @@ pub(super) fn comma_in_number(at: Span, text: &str, number: &str) -> Diagnostic 
 
 /// `meant` is the whole text with its quotes.
 pub(super) fn quote_in_string(at: Span, meant: &str) -> Diagnostic {
-    let text = if meant.chars().count() > 80 { "\"… \\\"…\\\" …\"" } else { meant };
+    let is_bulky = meant.chars().count() > 80 || meant.contains(char::is_control);
+    let text = if is_bulky { "\"… \\\"…\\\" …\"" } else { meant };
     Diagnostic::error("E061", at, "text goes on directly behind a closing quote")
         .here("the string ends before this")
         .help(format!("a quote inside a text is `\\\"`: write `{text}`"))

@@ -89,9 +89,10 @@ impl Reader<'_> {
         self.fault(|| catalogue::quote_in_string(at, &meant));
         let content: Box<str> = content.into();
         items.splice(first..=last, [Form { kind: Kind::String(content), span }]);
-        if !items.len().is_multiple_of(2) {
+        if let Some(last) = items.last().filter(|_| !items.len().is_multiple_of(2)) {
             // A key before or behind may have lost its value to it.
-            items.push(Form { kind: Kind::Broken, span: Span { start: span.end, ..span } });
+            let span = Span { start: last.span.end, ..last.span };
+            items.push(Form { kind: Kind::Broken, span });
         }
         true
     }

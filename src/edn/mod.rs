@@ -31,4 +31,4 @@ pub use number::normal as normal_number;
 pub use place::position;
 pub use read::{MAX_BYTES, MAX_DEPTH, MAX_FAULTS, MAX_FORMS, read, read_one};
 pub use render::human;
-pub use write::{escape_string, write};
+pub use write::{quote, write};

@@ -69,8 +69,16 @@ fn sequence(open: char, items: &[Form], close: char, out: &mut String) {
     out.push(close);
 }
 
+/// A text as it is written in EDN: between `"` and `"`, on one line.
+pub fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    escape_string(text, &mut out);
+    out.push('"');
+    out
+}
+
 /// Appends `text` so that it can stand between `"` and `"`: on one line, control characters escaped.
-pub fn escape_string(text: &str, out: &mut String) {
+pub(super) fn escape_string(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),

@@ -21,7 +21,12 @@ pub fn agree(threshold: &Threshold, tally: &Tally, exact: Number) -> Number {
         return Number::Float(value.clamp(least, greatest));
     }
     let (least, greatest) = range(threshold, tally, value, &|limit| (limit.next_down(), limit.next_up()));
-    Number::Float(if least <= greatest { value.clamp(least, greatest) } else { least })
+    if least <= greatest {
+        return Number::Float(value.clamp(least, greatest));
+    }
+    // Between two doubles next to each other, beyond 2^53, lie whole numbers only.
+    let between = (greatest as i128 + least as i128) / 2;
+    i64::try_from(between).map_or(Number::Float(least), Number::Int)
 }
 
 /// The least and the greatest value that agree with what is known of each bound; `beside` gives what is shown for a

@@ -337,7 +337,8 @@ impl Evaluator {
     }
 
     fn absorb_taken(&mut self, mut waiting: Option<&mut Vec<(usize, Count)>>) {
-        let mut taken = std::mem::take(&mut self.taken).into_iter().peekable();
+        let mut room = std::mem::take(&mut self.taken);
+        let mut taken = room.drain(..).peekable();
         while let Some((threshold, counts)) = taken.next() {
             let mut of_lanes = vec![counts];
             while let Some((_, counts)) = taken.next_if(|(other, _)| *other == threshold) {
@@ -345,6 +346,9 @@ impl Evaluator {
             }
             self.absorb_counts(threshold, of_lanes, waiting.as_deref_mut());
         }
+        drop(taken);
+        // Kept, so that no memory is asked for while lanes are locked.
+        self.taken = room;
     }
 
     /// In order of key: whom the limit of groups lets in must not hang on the order of a hash table, nor on the lanes.

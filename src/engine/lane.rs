@@ -297,7 +297,7 @@ impl Counting {
     ) {
         let counts = &mut self.counts[job.threshold];
         if at == counts.groups.len() {
-            let key: Arc<[u8]> = if job.single { Arc::default() } else { self.key.as_slice().into() };
+            let key: Arc<[u8]> = if job.single { Arc::default() } else { counts.key(&self.key) };
             if !job.single {
                 counts.by_key.insert(Arc::clone(&key), at);
             }
@@ -345,6 +345,11 @@ impl Counts {
     /// Whether nothing has been counted, and no group is remembered.
     fn is_idle(&self) -> bool {
         self.groups.is_empty() && self.known.is_empty() && self.offered == 0 && self.intake == Intake::default()
+    }
+
+    /// The key, to be kept: the one that was kept before, if it was.
+    fn key(&self, key: &[u8]) -> Arc<[u8]> {
+        self.known.get_key_value(key).map_or_else(|| key.into(), |(known, _)| Arc::clone(known))
     }
 
     /// Where the group of this key is or will be; None, and counted, above the limit of groups.

@@ -18,7 +18,7 @@ impl Transition {
             }
         };
         let dedup_key = self.dedup_key(plan);
-        let violation_id = format!("{dedup_key}-{}", self.since.micros());
+        let violation_id = violation_id(&dedup_key, self.since.micros());
         let output = &threshold.output;
         json!({
             "v": 1,
@@ -57,13 +57,26 @@ impl Transition {
 
     /// The same for each violation of one subject, in whichever process: 32 hexadecimal digits.
     pub fn dedup_key(&self, plan: &Plan) -> String {
-        let mut hash = Sha256::new();
-        for part in [&plan.instance, &plan.thresholds[self.threshold].id, &self.group_text] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        dedup_key(&plan.instance, &plan.thresholds[self.threshold].id, &self.group_text)
     }
+}
+
+pub(super) fn dedup_key(instance: &str, threshold: &str, group_text: &str) -> String {
+    digest([instance, threshold, group_text])
+}
+
+/// The same for the same texts only, one after the other: 32 hexadecimal digits.
+pub fn digest<'t>(parts: impl IntoIterator<Item = &'t str>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(super) fn violation_id(dedup_key: &str, since: i64) -> String {
+    format!("{dedup_key}-{since}")
 }
 
 /// With a point, but for whole numbers so large that not every reader of doubles gets them right.

@@ -9,6 +9,9 @@ use crate::plan::Number;
 /// So many values are kept as they are.
 pub const FEW: usize = 128;
 
+/// There is room for so many from the first on. Smaller pieces of memory are dear to give back, see `splits.rs`.
+const FIRST: usize = 8;
+
 /// So many values wait to be counted together.
 const WAITING: usize = 32;
 
@@ -83,7 +86,7 @@ impl Sketch {
             }
             Sketch::Few(values) if values.len() < FEW => {
                 if values.len() == values.capacity() {
-                    let more = values.capacity().max(4);
+                    let more = values.capacity().max(FIRST);
                     if !budget.take(more * size_of::<Number>()) {
                         return self.lose(budget);
                     }

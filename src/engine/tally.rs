@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::splits::Splits;
 use crate::plan::Number;
 
 /// What was counted.
@@ -16,7 +17,7 @@ pub struct Tally {
     /// Percentage and count: events that match the pattern.
     pub matched: u64,
     /// Percentile: for each bound, how the values lie to its limit.
-    pub splits: Box<[Split]>,
+    pub splits: Splits,
 }
 
 /// How values lie to a limit; the others are above.
@@ -29,7 +30,7 @@ pub struct Split {
 impl Tally {
     /// Nothing counted yet, against so many limits.
     pub fn new(limits: usize) -> Tally {
-        Tally { total: 0, matched: 0, splits: vec![Split::default(); limits].into() }
+        Tally { total: 0, matched: 0, splits: Splits::new(limits) }
     }
 
     /// Counts one value against the limits that the tally was made for.
@@ -77,14 +78,14 @@ impl Tally {
     pub fn edit(&mut self, forgotten: usize, limits: usize) {
         let mut splits: Vec<Split> = self.splits.iter().skip(forgotten).copied().collect();
         splits.resize(limits, Split::default());
-        self.splits = splits.into();
+        self.splits = splits.as_slice().into();
     }
 
     /// Commutes and associates. Limits that only one of them knows are left out.
     pub fn merge(&mut self, other: &Tally) {
         self.total += other.total;
         self.matched += other.matched;
-        for (split, other) in self.splits.iter_mut().zip(&other.splits) {
+        for (split, other) in self.splits.iter_mut().zip(other.splits.iter()) {
             split.below += other.below;
             split.equal += other.equal;
         }
@@ -94,7 +95,7 @@ impl Tally {
     pub fn subtract(&mut self, other: &Tally) {
         self.total -= other.total;
         self.matched -= other.matched;
-        for (split, other) in self.splits.iter_mut().zip(&other.splits) {
+        for (split, other) in self.splits.iter_mut().zip(other.splits.iter()) {
             split.below -= other.below;
             split.equal -= other.equal;
         }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::evaluator::Evaluator;
 use super::group::{Group, Judged};
 use super::intake::Intake;
-use super::record::{bounds_json, labels_json, seconds_json, value_json};
+use super::record::{bounds_json, dedup_key, labels_json, seconds_json, value_json, violation_id};
 use super::transition::{group_json, name_group};
 use super::verdict::Verdict;
 use crate::plan::{Plan, Service, Timestamp};
@@ -53,6 +53,21 @@ impl Evaluator {
             shown.push(self.show(threshold, &[], None));
         }
         View { threshold, groups: groups.max(shown.len()), violated, intake: subjects.intake, shown }
+    }
+
+    /// The `violation_id` of each violation that is going on, in no order.
+    pub fn violations(&self) -> Vec<String> {
+        let plan = &self.compiled.plan;
+        let mut ids = Vec::new();
+        for (threshold, subjects) in plan.thresholds.iter().zip(&self.subjects) {
+            for (key, group) in &subjects.groups {
+                if let Some(since) = group.standing.since.filter(|_| group.standing.status == Verdict::Violation) {
+                    let group_text = Json::Object(group_json(&name_group(threshold, key))).to_string();
+                    ids.push(violation_id(&dedup_key(&plan.instance, &threshold.id, &group_text), since));
+                }
+            }
+        }
+        ids
     }
 
     fn show(&self, threshold: usize, key: &[u8], group: Option<&Group>) -> Shown {

@@ -40,11 +40,11 @@ fn response(via: &Via, answer: &Answer) -> Outcome {
                 "answered {}, it redirects{elsewhere}, which is not followed; set `:url` to where it is now",
                 answer.status
             );
-            Outcome::Retry { why, after: answer.retry_after }
+            Outcome::Retry { why, after: answer.retry_after, in_doubt: false }
         }
-        408 | 425 | 429 => Outcome::Retry { why, after: answer.retry_after },
+        408 | 425 | 429 => Outcome::Retry { why, after: answer.retry_after, in_doubt: false },
         400..=499 => Outcome::Rejected { why },
-        _ => Outcome::Retry { why, after: answer.retry_after },
+        _ => Outcome::Retry { why, after: answer.retry_after, in_doubt: false },
     }
 }
 
@@ -54,7 +54,7 @@ fn reply(via: &Via, answer: &Answer) -> Outcome {
     match answer.status {
         200..=299 => Outcome::Accepted,
         500..=599 => Outcome::Rejected { why },
-        _ => Outcome::Retry { why, after: None },
+        _ => Outcome::Retry { why, after: None, in_doubt: false },
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn retry(why: &str) -> Outcome {
-        Outcome::Retry { why: why.to_string(), after: None }
+        Outcome::Retry { why: why.to_string(), after: None, in_doubt: false }
     }
 
     fn rejected(why: &str) -> Outcome {
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_receiver_says_how_long_to_wait_and_where_it_went() {
         let busy = Answer { status: 429, retry_after: Some(7_000_000), ..Answer::default() };
-        let expected = Outcome::Retry { why: "answered 429".to_string(), after: Some(7_000_000) };
+        let expected = Outcome::Retry { why: "answered 429".to_string(), after: Some(7_000_000), in_doubt: false };
         assert_eq!(answer(&pagerduty(), &busy), expected);
         let redirects_to = Some("elsewhere.example.com".to_string());
         let Outcome::Retry { why, .. } = answer(&webhook(), &Answer { status: 301, redirects_to, ..Answer::default() })

@@ -92,11 +92,27 @@ pub struct Answer {
 
 /// Why there is no answer; it may come next time. One line, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble(pub String);
+pub struct Trouble {
+    pub why: String,
+    /// Whether it may have been received nevertheless.
+    pub in_doubt: bool,
+}
+
+impl Trouble {
+    /// Something went wrong after it may have been received.
+    pub fn new(why: String) -> Trouble {
+        Trouble { why, in_doubt: true }
+    }
+
+    /// Nothing was sent.
+    pub fn unsent(self) -> Trouble {
+        Trouble { in_doubt: false, ..self }
+    }
+}
 
 impl From<Trouble> for Outcome {
     fn from(trouble: Trouble) -> Outcome {
-        Outcome::Retry { why: trouble.0, after: None }
+        Outcome::Retry { why: trouble.why, after: None, in_doubt: trouble.in_doubt }
     }
 }
 
@@ -104,10 +120,12 @@ impl From<Trouble> for Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Accepted,
-    /// It may go well later: why, and how many microseconds the receiver wants it to wait at least.
+    /// It may go well later: why, how many microseconds the receiver wants it to wait at least, and whether it may have
+    /// been received nevertheless.
     Retry {
         why: String,
         after: Option<i64>,
+        in_doubt: bool,
     },
     /// It never will: why, and what to do.
     Rejected {

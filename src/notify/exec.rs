@@ -30,7 +30,7 @@ pub fn outcome(ended: &Answer) -> Outcome {
     match ended.status {
         DELIVERED => Outcome::Accepted,
         REJECTED => Outcome::Rejected { why: why() },
-        _ => Outcome::Retry { why: why(), after: ended.retry_after },
+        _ => Outcome::Retry { why: why(), after: ended.retry_after, in_doubt: false },
     }
 }
 
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(ended(65, "looking\nno such person\n"), rejected);
         for status in [1, 2, 75, 127] {
             let why = format!("exit status {status}");
-            assert_eq!(ended(status, ""), Outcome::Retry { why, after: None });
+            assert_eq!(ended(status, ""), Outcome::Retry { why, after: None, in_doubt: false });
         }
     }
 }

@@ -22,6 +22,11 @@ pub enum Input {
     Rejected { now: Timestamp, notifier: Arc<str>, number: u64, why: Arc<str> },
     /// Dead letters before this number were written down.
     Buried { before: u64 },
+    /// Whoever makes the transitions knows nothing of a violation that somebody was told of.
+    Forgotten { now: Timestamp, violation: Arc<str> },
+    /// A dispatch that nobody has accepted goes to where its notifier is now. `in_doubt`: somebody may have received it
+    /// nevertheless, where it went until now.
+    Moved { now: Timestamp, notifier: Arc<str>, number: u64, in_doubt: bool },
 }
 
 impl Input {

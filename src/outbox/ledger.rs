@@ -10,6 +10,8 @@ use crate::plan::Address;
 #[derive(Debug, Default)]
 pub struct Ledger {
     open: HashMap<Arc<str>, Vec<Told>>,
+    /// Of each dedup key, its violation that is open.
+    by_key: HashMap<Arc<str>, Arc<str>>,
 }
 
 /// One notifier that a violation went to.
@@ -29,20 +31,50 @@ impl Ledger {
     }
 
     pub fn tell(&mut self, told: Told) {
+        self.by_key.insert(Arc::clone(&told.notice.dedup_key), Arc::clone(&told.notice.violation));
         self.open.entry(Arc::clone(&told.notice.violation)).or_default().push(told);
+    }
+
+    /// The violation of a subject that is open.
+    pub fn of_key(&self, dedup_key: &str) -> Option<&Arc<str>> {
+        self.by_key.get(dedup_key)
+    }
+
+    /// What somebody was told of a violation.
+    pub fn first(&self, violation: &str) -> Option<&Told> {
+        self.open.get(violation)?.first()
     }
 
     /// The violation is over: who is to hear of it, in order of name.
     pub fn close(&mut self, violation: &str) -> Vec<Told> {
         let mut told = self.open.remove(violation).unwrap_or_default();
+        if let Some(one) = told.first() {
+            self.by_key.remove(&one.notice.dedup_key);
+        }
         told.sort_by(|a, b| a.notifier.cmp(&b.notifier));
         told
     }
 
-    /// A notifier will never have heard of a violation.
-    pub fn reject(&mut self, violation: &str, notifier: &str) {
+    /// A notifier will never have heard of a violation at this address.
+    pub fn reject(&mut self, violation: &str, notifier: &str, address: &Address) {
+        self.at(violation, notifier, address).for_each(|one| one.is_rejected = true);
+    }
+
+    /// A notifier is told of a violation at another address, and also there where it was told `in_doubt`.
+    pub fn relocate(&mut self, violation: &str, notifier: &str, from: &Address, to: &Arc<Address>, in_doubt: bool) {
+        let Some(told) = self.at(violation, notifier, from).next().cloned() else { return };
+        let is_there = self.at(violation, notifier, to).next().is_some();
+        if let Some(open) = self.open.get_mut(violation).filter(|_| !in_doubt) {
+            open.retain(|one| *one != told);
+        }
+        if !is_there {
+            self.tell(Told { address: Arc::clone(to), ..told });
+        }
+    }
+
+    fn at(&mut self, violation: &str, notifier: &str, address: &Address) -> impl Iterator<Item = &mut Told> {
         let told = self.open.get_mut(violation).into_iter().flatten();
-        told.filter(|one| one.notifier.as_ref() == notifier).for_each(|one| one.is_rejected = true);
+        told.filter(move |told| told.notifier.as_ref() == notifier && *told.address == *address)
     }
 
     /// What is open, in no order.

@@ -26,7 +26,7 @@ pub use input::Input;
 pub use ledger::Told;
 pub use queue::{Dispatch, Kept, Queue};
 
-use crate::plan::{Address, Timestamp};
+use crate::plan::{Address, Notifier, Timestamp};
 use crate::route::{Notice, Router, Sending};
 use ledger::Ledger;
 
@@ -107,6 +107,8 @@ impl Outbox {
                     self.bury(notifier, dispatch, why, *now);
                 }
             }
+            Input::Forgotten { now, violation } => self.forget(violation, *now),
+            Input::Moved { now, notifier, number, in_doubt } => self.relocate(notifier, *number, *in_doubt, *now),
             Input::Buried { before } => {
                 while self.dead.front().is_some_and(|dead| dead.number < *before) {
                     self.dead.pop_front();
@@ -117,13 +119,13 @@ impl Outbox {
 
     /// Transitions. What cannot be read as one is nothing that was ever produced, and is left out.
     fn take(&mut self, lines: &[Arc<str>], now: Timestamp) {
-        let notices = lines.iter().filter_map(|line| Notice::parse(line));
+        let notices = lines.iter().filter_map(Notice::read);
         if self.directory.routes.is_some() {
             return notices.for_each(|notice| self.route(notice, now));
         }
         let notices: Vec<Kept> = notices.map(|notice| Kept::of(&notice)).collect();
         if !notices.is_empty() {
-            self.dispatch(&Arc::from("log"), None, notices, now);
+            self.dispatch(&Arc::from(Notifier::STANDARD_OUTPUT), None, notices, now);
         }
     }
 
@@ -133,6 +135,11 @@ impl Outbox {
             // It is judged and shown, and nobody is told.
             if notice.json().get("shadow").is_some_and(|shadow| shadow == true) {
                 return;
+            }
+            // One at a time is going on; of another, the end was lost.
+            let other = self.ledger.of_key(notice.dedup_key()).filter(|id| id.as_ref() != notice.violation_id());
+            if let Some(other) = other.cloned() {
+                self.forget(&other, now);
             }
             self.router.pass(notice, now, &mut out);
             return self.send(out, now);
@@ -148,8 +155,8 @@ impl Outbox {
             let recovery = match last.take().filter(|(line, _)| *line == told.notice.line) {
                 Some((_, recovery)) => recovery,
                 None => {
-                    let Some(before) = Notice::parse(&told.notice.line) else { continue };
-                    Kept::of(&notice.clone().identified_as(&before))
+                    let Some(before) = Notice::read(&told.notice.line) else { continue };
+                    Kept::of(&notice.identified_as(&before))
                 }
             };
             last = Some((Arc::clone(&told.notice.line), recovery.clone()));
@@ -161,7 +168,9 @@ impl Outbox {
                 continue;
             }
             let is_its = |batch: &&mut Batch| {
-                batch.notifier == told.notifier && batch.notices.iter().any(|kept| kept.violation == violation)
+                batch.notifier == told.notifier
+                    && batch.address == told.address
+                    && batch.notices.iter().any(|kept| kept.violation == violation)
             };
             match batches.iter_mut().find(is_its) {
                 Some(batch) => batch.notices.push(recovery),
@@ -170,6 +179,14 @@ impl Outbox {
         }
         for Batch { notifier, address, notices } in batches {
             self.dispatch(&notifier, Some(&address), notices, now);
+        }
+    }
+
+    /// Ends a violation of which nobody knows any more.
+    fn forget(&mut self, violation: &str, now: Timestamp) {
+        let told = self.ledger.first(violation).and_then(|told| Notice::read(&told.notice.line));
+        if let Some(notice) = told {
+            self.route(notice.forgotten(now), now);
         }
     }
 
@@ -232,14 +249,72 @@ impl Outbox {
         let violations: Vec<Kept> = dispatch.notices.iter().filter(|kept| !kept.is_recovery).cloned().collect();
         let recovered: HashSet<Arc<str>> =
             dispatch.notices.iter().filter(|kept| kept.is_recovery).map(|kept| Arc::clone(&kept.violation)).collect();
-        self.die(notifier, why, dispatch.notices.into_iter().map(|kept| kept.line).collect(), now);
+        self.die(notifier, why, dispatch.notices.iter().map(|kept| Arc::clone(&kept.line)).collect(), now);
         for kept in violations.iter().filter(|kept| !recovered.contains(&kept.violation)) {
-            self.ledger.reject(&kept.violation, notifier);
-            let queue = self.queues.get_mut(notifier);
-            let recoveries = queue.map(|queue| queue.remove_recoveries(&kept.violation, &kept.dedup_key));
-            for recovery in recoveries.into_iter().flatten() {
+            self.ledger.reject(&kept.violation, notifier, &dispatch.address);
+            for recovery in self.take_recoveries(notifier, kept, &dispatch.address) {
                 let lines = recovery.notices.into_iter().map(|kept| kept.line).collect();
                 self.die(notifier, &"its violation was rejected".into(), lines, now);
+            }
+        }
+    }
+
+    /// Takes out the recoveries of a violation that was rejected. One in a batch with others stays: that is one message.
+    fn take_recoveries(&mut self, notifier: &Arc<str>, violation: &Kept, address: &Address) -> Vec<Dispatch> {
+        let Some(queue) = self.queues.get_mut(notifier) else { return Vec::new() };
+        let numbers = queue.recoveries(&violation.violation, &violation.dedup_key, address);
+        numbers.into_iter().filter_map(|number| queue.remove(number)).collect()
+    }
+
+    /// Whether a dispatch may go to where its notifier is now. What only says that something is over stays with those who
+    /// heard that it began.
+    pub fn may_move(&self, notifier: &str, dispatch: &Dispatch) -> bool {
+        self.directory.notifiers.get(notifier).is_some_and(|entry| {
+            entry.address != dispatch.address
+                && (entry.takes_batches || dispatch.notices.len() == 1)
+                && dispatch.notices.iter().any(|kept| !kept.is_recovery)
+        })
+    }
+
+    /// Sends violations that nobody has accepted to where their notifier is now, and their recoveries with them.
+    fn relocate(&mut self, notifier: &Arc<str>, number: u64, in_doubt: bool, now: Timestamp) {
+        let Some(dispatch) = self.queues.get(notifier).and_then(|queue| queue.get(number)).cloned() else { return };
+        let Some(to) = self.directory.notifiers.get(notifier).map(|entry| Arc::clone(&entry.address)) else { return };
+        if !self.may_move(notifier, &dispatch) {
+            return;
+        }
+        for kept in dispatch.notices.iter().filter(|kept| !kept.is_recovery) {
+            self.ledger.relocate(&kept.violation, notifier, &dispatch.address, &to, in_doubt);
+            self.relocate_recovery(notifier, kept, (&dispatch.address, &to), in_doubt, now);
+        }
+        if let Some(queue) = self.queues.get_mut(notifier) {
+            queue.relocate(number, &to);
+        }
+    }
+
+    /// The recovery of a violation that goes elsewhere, if it waits already. In doubt both hear of the end.
+    fn relocate_recovery(
+        &mut self,
+        notifier: &Arc<str>,
+        violation: &Kept,
+        (from, to): (&Arc<Address>, &Arc<Address>),
+        in_doubt: bool,
+        now: Timestamp,
+    ) {
+        let Some(queue) = self.queues.get_mut(notifier) else { return };
+        let waiting = |at: &Address| queue.recoveries(&violation.violation, &violation.dedup_key, at).first().copied();
+        let (Some(number), is_there) = (waiting(from), waiting(to).is_some()) else { return };
+        let Some(notices) = queue.get(number).map(|dispatch| dispatch.notices.clone()) else { return };
+        let is_its = |one: &&mut Resolved| {
+            one.notifier == *notifier && one.address == *from && notices.iter().any(|kept| kept.line == one.line)
+        };
+        match (in_doubt, is_there) {
+            (true, true) => {}
+            (true, false) => self.dispatch(notifier, Some(to), notices, now),
+            (false, true) => drop(queue.remove(number)),
+            (false, false) => {
+                queue.relocate(number, to);
+                self.resolved.iter_mut().filter(is_its).for_each(|one| one.address = Arc::clone(to));
             }
         }
     }

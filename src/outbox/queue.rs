@@ -1,6 +1,6 @@
 //! What waits for one notifier, in order.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::plan::{Address, Timestamp};
@@ -30,12 +30,13 @@ pub struct Kept {
 /// What waits for one notifier, the oldest first.
 #[derive(Debug, Default)]
 pub struct Queue {
-    waiting: VecDeque<Dispatch>,
-    /// How many notices wait for each dedup key.
-    keys: HashMap<Arc<str>, usize>,
+    /// By number.
+    waiting: BTreeMap<u64, Dispatch>,
+    /// Of each dedup key, the numbers of the dispatches that speak of it, in order.
+    keys: HashMap<Arc<str>, Vec<u64>>,
+    /// Dispatches all of whose keys have later ones, to the same address.
+    superseded: BTreeSet<u64>,
     notices: usize,
-    /// Whether something may give way to a later notice of its key.
-    may_collapse: bool,
 }
 
 impl Kept {
@@ -53,81 +54,90 @@ impl Queue {
     /// Adds a dispatch; its number is greater than all before. When more than `most` notices wait, those give way of
     /// whose keys all have later ones: how many did. If that is not enough, the oldest leave unsent.
     pub fn push(&mut self, dispatch: Dispatch, most: usize) -> (u64, Vec<Dispatch>) {
-        for kept in &dispatch.notices {
-            let count = self.keys.entry(Arc::clone(&kept.dedup_key)).or_default();
-            *count += 1;
-            self.may_collapse |= *count > 1;
+        let mut before = Vec::new();
+        for key in keys(&dispatch) {
+            let numbers = self.keys.entry(key).or_default();
+            let is_there = |number: &&u64| self.waiting.get(number).is_some_and(|one| one.address == dispatch.address);
+            before.extend(numbers.iter().rev().find(is_there));
+            numbers.push(dispatch.number);
         }
         self.notices += dispatch.notices.len();
-        self.waiting.push_back(dispatch);
-        let collapsed = if self.notices > most && self.may_collapse { self.collapse() } else { 0 };
-        let mut unsent = Vec::new();
+        self.waiting.insert(dispatch.number, dispatch);
+        before.into_iter().for_each(|number| self.look(number));
+        let (mut collapsed, mut unsent) = (0, Vec::new());
+        if self.notices > most {
+            for number in std::mem::take(&mut self.superseded) {
+                collapsed += self.remove(number).map_or(0, |dispatch| dispatch.notices.len() as u64);
+            }
+        }
         // The one that was just added stays, however large it is.
         while self.notices > most && self.waiting.len() > 1 {
-            let Some(oldest) = self.waiting.pop_front() else { break };
-            self.forget(&oldest);
-            unsent.push(oldest);
+            let Some(oldest) = self.waiting.keys().next().copied() else { break };
+            unsent.extend(self.remove(oldest));
         }
         (collapsed, unsent)
     }
 
-    fn collapse(&mut self) -> u64 {
-        let mut seen: HashSet<Arc<str>> = HashSet::with_capacity(self.keys.len());
-        let mut kept = VecDeque::with_capacity(self.waiting.len());
-        let before = self.notices;
-        for dispatch in std::mem::take(&mut self.waiting).into_iter().rev() {
-            if dispatch.notices.iter().all(|notice| seen.contains(&notice.dedup_key)) {
-                self.forget(&dispatch);
-                continue;
-            }
-            seen.extend(dispatch.notices.iter().map(|notice| Arc::clone(&notice.dedup_key)));
-            kept.push_front(dispatch);
+    /// Notes whether a dispatch has been superseded.
+    fn look(&mut self, number: u64) {
+        let Some(dispatch) = self.waiting.get(&number) else { return };
+        let is_there = |number: &u64| self.waiting.get(number).is_some_and(|later| later.address == dispatch.address);
+        let has_later = |key: &Arc<str>| {
+            let numbers = self.keys.get(key).into_iter().flatten().rev();
+            numbers.take_while(|later| **later > number).any(is_there)
+        };
+        if keys(dispatch).iter().all(has_later) {
+            self.superseded.insert(number);
+        } else {
+            self.superseded.remove(&number);
         }
-        self.waiting = kept;
-        self.may_collapse = false;
-        (before - self.notices) as u64
+    }
+
+    /// Sends a dispatch elsewhere.
+    pub fn relocate(&mut self, number: u64, address: &Arc<Address>) {
+        let Some(dispatch) = self.waiting.get_mut(&number) else { return };
+        dispatch.address = Arc::clone(address);
+        let keys = keys(dispatch);
+        let touched: BTreeSet<u64> = keys.iter().filter_map(|key| self.keys.get(key)).flatten().copied().collect();
+        touched.into_iter().for_each(|number| self.look(number));
+    }
+
+    /// The dispatches that hold nothing but the recovery of a violation, and go to this address.
+    pub fn recoveries(&self, violation: &str, dedup_key: &str, address: &Address) -> Vec<u64> {
+        let is_it = |number: &u64| {
+            self.waiting.get(number).is_some_and(|dispatch| {
+                let is_recovery = |kept: &Kept| kept.is_recovery && kept.violation.as_ref() == violation;
+                *dispatch.address == *address && dispatch.notices.iter().all(is_recovery)
+            })
+        };
+        self.keys.get(dedup_key).into_iter().flatten().copied().filter(is_it).collect()
     }
 
     /// Takes out a dispatch. None if it has left already, or has given way.
     pub fn remove(&mut self, number: u64) -> Option<Dispatch> {
-        let at = self.waiting.binary_search_by_key(&number, |dispatch| dispatch.number).ok()?;
-        let dispatch = self.waiting.remove(at)?;
-        self.forget(&dispatch);
-        Some(dispatch)
-    }
-
-    /// Takes out the recoveries of a violation that was rejected. One in a batch with others stays: that is one message.
-    pub fn remove_recoveries(&mut self, violation: &str, dedup_key: &str) -> Vec<Dispatch> {
-        if !self.keys.contains_key(dedup_key) {
-            return Vec::new();
-        }
-        let is_it = |dispatch: &&Dispatch| {
-            dispatch.notices.iter().all(|kept| kept.is_recovery && kept.violation.as_ref() == violation)
-        };
-        let numbers: Vec<u64> = self.waiting.iter().filter(is_it).map(|dispatch| dispatch.number).collect();
-        numbers.into_iter().filter_map(|number| self.remove(number)).collect()
-    }
-
-    fn forget(&mut self, dispatch: &Dispatch) {
+        let dispatch = self.waiting.remove(&number)?;
+        self.superseded.remove(&number);
         self.notices -= dispatch.notices.len();
-        for kept in &dispatch.notices {
-            if let Some(count) = self.keys.get_mut(&kept.dedup_key) {
-                *count -= 1;
-                if *count == 0 {
-                    self.keys.remove(&kept.dedup_key);
-                }
+        for key in keys(&dispatch) {
+            let Some(numbers) = self.keys.get_mut(&key) else { continue };
+            numbers.retain(|one| *one != number);
+            let is_there = |number: &&u64| self.waiting.get(number).is_some_and(|one| one.address == dispatch.address);
+            match numbers.iter().rev().find(is_there).copied() {
+                Some(last) => self.look(last),
+                None if numbers.is_empty() => drop(self.keys.remove(&key)),
+                None => {}
             }
         }
+        Some(dispatch)
     }
 
     /// In order.
     pub fn iter(&self) -> impl Iterator<Item = &Dispatch> {
-        self.waiting.iter()
+        self.waiting.values()
     }
 
     pub fn get(&self, number: u64) -> Option<&Dispatch> {
-        let at = self.waiting.binary_search_by_key(&number, |dispatch| dispatch.number).ok()?;
-        self.waiting.get(at)
+        self.waiting.get(&number)
     }
 
     /// How many messages wait.
@@ -141,6 +151,11 @@ impl Queue {
 
     /// When the oldest was made.
     pub fn since(&self) -> Option<Timestamp> {
-        self.waiting.front().map(|dispatch| dispatch.made)
+        self.waiting.values().next().map(|dispatch| dispatch.made)
     }
+}
+
+/// The keys of a dispatch, each once.
+fn keys(dispatch: &Dispatch) -> BTreeSet<Arc<str>> {
+    dispatch.notices.iter().map(|kept| Arc::clone(&kept.dedup_key)).collect()
 }

@@ -163,7 +163,8 @@ impl Outbox {
         };
         let lines: usize = saved.lines.iter().map(|line| line.len()).sum();
         // Growing would take twice as much memory for a while.
-        let bytes = Vec::with_capacity(lines + lines / 2 + (64 << 10));
+        let others = 200 * (saved.open.len() + saved.queues.iter().map(|(_, queue)| queue.len()).sum::<usize>());
+        let bytes = Vec::with_capacity(lines + others + (64 << 10));
         postcard::to_extend(&saved, bytes).expect("plain values in memory")
     }
 

@@ -39,7 +39,7 @@ pub enum Durability {
 impl Keeping {
     /// A second, in microseconds.
     pub const SYNC_EVERY: i64 = 1_000_000;
-    /// 64 MiB.
+    /// 32 MiB.
     pub const JOURNAL_BYTES: u64 = 32 << 20;
 }
 

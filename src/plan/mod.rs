@@ -7,6 +7,7 @@ mod notifier;
 mod number;
 mod pattern;
 mod route;
+mod scenario;
 mod server;
 mod threshold;
 mod time;
@@ -23,6 +24,7 @@ pub use notifier::{
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
 pub use route::{Route, Routing};
+pub use scenario::{Expected, Plain, Scenario, Sequence, Series};
 pub use server::{EventTime, Exposed, Listener, Secret, Server, TlsListener};
 pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold, json_number};
 pub use time::{Interval, Timestamp};

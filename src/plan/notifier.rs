@@ -89,7 +89,7 @@ pub struct Email {
 }
 
 /// `:security` of mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MailSecurity {
     /// TLS is asked for after the greeting, and must be there.
     StartTls,
@@ -141,7 +141,7 @@ pub enum Address {
     Webhook(Url),
     PagerDuty { url: Url, routing_key: Secret },
     Alertmanager(Url),
-    Email { host: String, port: u16, from: String, to: Vec<String> },
+    Email { host: String, port: u16, security: MailSecurity, from: String, to: Vec<String> },
     Exec(Vec<String>),
 }
 
@@ -183,10 +183,13 @@ impl Notifier {
     /// Often enough for a `resolve_timeout` of five minutes, in microseconds.
     pub const RESEND: i64 = 60_000_000;
 
+    /// The name of the one that writes to standard output, where nothing is said.
+    pub const STANDARD_OUTPUT: &str = "log";
+
     /// `:log` to standard output, as it is where nothing is said.
     pub fn standard_output() -> Notifier {
         Notifier {
-            name: "log".to_string(),
+            name: Notifier::STANDARD_OUTPUT.to_string(),
             via: Via::Log(Log::default()),
             timeout: Notifier::TIMEOUT,
             give_up: Notifier::GIVE_UP,
@@ -205,8 +208,7 @@ impl Notifier {
             Address::Alertmanager(url) => {
                 Via::Alertmanager(Alertmanager { url, resend: Notifier::RESEND, severities, headers, ca })
             }
-            Address::Email { host, port, from, to } => {
-                let security = if port == 465 { MailSecurity::Tls } else { MailSecurity::StartTls };
+            Address::Email { host, port, security, from, to } => {
                 Via::Email(Box::new(Email { host, port, security, login: None, from, to, ca }))
             }
             Address::Exec(command) => Via::Exec(Exec { command }),
@@ -225,9 +227,10 @@ impl Notifier {
             (Via::Alertmanager(now), Address::Alertmanager(url)) => {
                 Via::Alertmanager(Alertmanager { url: url.clone(), ..now.clone() })
             }
-            (Via::Email(now), Address::Email { host, port, from, to }) => Via::Email(Box::new(Email {
+            (Via::Email(now), Address::Email { host, port, security, from, to }) => Via::Email(Box::new(Email {
                 host: host.clone(),
                 port: *port,
+                security: *security,
                 from: from.clone(),
                 to: to.clone(),
                 ..now.as_ref().clone()
@@ -263,6 +266,7 @@ impl Via {
             Via::Email(email) => Address::Email {
                 host: email.host.clone(),
                 port: email.port,
+                security: email.security,
                 from: email.from.clone(),
                 to: email.to.clone(),
             },

@@ -44,17 +44,24 @@ pub const CHANGEABLE: [&str; 4] = ["description", "runbook", "severity", "summar
 impl Notice {
     /// None if it is no JSON object with what a transition must have to be told: `status`, `dedup_key`, `violation_id`.
     pub fn parse(text: &str) -> Option<Notice> {
-        let json: Map<String, Json> = serde_json::from_str(text).ok()?;
-        let text_at = |key: &str| json.get(key).and_then(Json::as_str).unwrap_or_default();
-        let is_whole = matches!(text_at("status"), "ok" | "violation")
-            && !text_at("dedup_key").is_empty()
-            && !text_at("violation_id").is_empty();
-        is_whole.then(|| Notice::of(json))
+        whole(text).map(|json| Notice::of(written(&json), json))
     }
 
-    fn of(json: Map<String, Json>) -> Notice {
+    /// The same of a line that was written by us, which is shared.
+    pub fn read(line: &Arc<str>) -> Option<Notice> {
+        Some(Notice::of(Arc::clone(line), whole(line)?))
+    }
+
+    fn of(line: Arc<str>, json: Map<String, Json>) -> Notice {
         let violation_id = json.get("violation_id").and_then(Json::as_str).unwrap_or_default().into();
-        Notice { line: written(&json), violation_id, parsed: Arc::new(json).into() }
+        Notice { line, violation_id, parsed: Arc::new(json).into() }
+    }
+
+    /// The same with another map.
+    fn changed(&self, change: impl FnOnce(&mut Map<String, Json>)) -> Notice {
+        let mut json = self.json().clone();
+        change(&mut json);
+        Notice::of(written(&json), json)
     }
 
     /// One line of JSON.
@@ -97,16 +104,41 @@ impl Notice {
         Timestamp::from_rfc3339(self.text("time").as_bytes())
     }
 
-    /// The recovery under the identity that its violation was told with.
-    pub fn identified_as(mut self, violation: &Notice) -> Notice {
-        let json = self.json_mut();
-        for key in IDENTITY {
-            if let Some(value) = violation.json().get(key) {
-                json.insert(key.to_string(), value.clone());
+    /// The same as a test: under a key of its own, lest its recovery ends what is really violated.
+    pub fn as_test(&self) -> Notice {
+        self.changed(|json| {
+            for key in ["dedup_key", "violation_id"] {
+                json.insert(key.to_string(), format!("test-{}", self.text(key)).into());
             }
-        }
-        let json = std::mem::take(json);
-        Notice::of(json)
+        })
+    }
+
+    /// The recovery of a violation that nobody knows any more: the state that it was in is lost.
+    pub fn forgotten(&self, now: Timestamp) -> Notice {
+        let summary = format!("not known to be violated any more, since state was lost: {}", self.text("summary"));
+        self.changed(|json| {
+            for (key, value) in [
+                ("status", "ok".into()),
+                ("previous", "violation".into()),
+                ("reason", "forgotten".into()),
+                ("summary", summary.into()),
+                ("value", Json::Null),
+                ("time", now.to_string().into()),
+            ] {
+                json.insert(key.to_string(), value);
+            }
+        })
+    }
+
+    /// The recovery under the identity that its violation was told with.
+    pub fn identified_as(&self, violation: &Notice) -> Notice {
+        self.changed(|json| {
+            for key in IDENTITY {
+                if let Some(value) = violation.json().get(key) {
+                    json.insert(key.to_string(), value.clone());
+                }
+            }
+        })
     }
 }
 
@@ -178,6 +210,16 @@ impl Fields for Notice {
         let value = own.or_else(|| within("group")).or_else(|| within("labels"));
         Cow::Owned(value.map_or(Value::Nil, from_json))
     }
+}
+
+/// What a transition says, if it has what it must have to be told.
+fn whole(text: &str) -> Option<Map<String, Json>> {
+    let json: Map<String, Json> = serde_json::from_str(text).ok()?;
+    let text_at = |key: &str| json.get(key).and_then(Json::as_str).unwrap_or_default();
+    let is_whole = matches!(text_at("status"), "ok" | "violation")
+        && !text_at("dedup_key").is_empty()
+        && !text_at("violation_id").is_empty();
+    is_whole.then_some(json)
 }
 
 fn written(json: &Map<String, Json>) -> Arc<str> {

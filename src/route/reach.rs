@@ -7,11 +7,19 @@
 mod known;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
 
 use crate::engine::Value;
 use crate::plan::{Comparator, Expression, Field, Number, Route, Threshold};
 use known::{Known, Scope, Truth};
+
+/// How much work is worth it: parts of conditions times thresholds that they tell apart. Beyond it nothing is said.
+const BUDGET: usize = 60_000_000;
+
+/// Of how many conditions that are never true the values that come there are told.
+const EXPLAINED: usize = 100;
 
 /// What was found of all routes. Operators are numbered as they are met: parents first, and in a `where` the children
 /// before those of its `else`.
@@ -49,7 +57,7 @@ struct Class<'p> {
 
 /// What holds of every record at a place in the tree.
 #[derive(Clone)]
-pub(self) enum Fact<'p> {
+enum Fact<'p> {
     /// What a `with` set, or a condition found out.
     Set {
         field: &'p Field,
@@ -67,6 +75,8 @@ struct Walk<'p> {
     severity: &'p Field,
     told: Vec<bool>,
     next: usize,
+    /// What is left of the budget; None: it was not enough.
+    budget: Option<usize>,
     reach: Reach,
 }
 
@@ -94,10 +104,14 @@ pub fn reach(thresholds: &[Threshold], instance: &str, routes: &[Route]) -> Reac
         classes,
         severity: &severity,
         next: 0,
+        budget: Some(BUDGET),
         reach: Reach::default(),
     };
     let all: Vec<usize> = (0..walk.classes.len()).collect();
     walk.routes(routes, &all, &[], &absent);
+    if walk.budget.is_none() {
+        return Reach::default();
+    }
     let untold = walk.classes.iter().zip(&walk.told).filter(|(_, told)| !**told);
     let mut untold: Vec<usize> = untold.flat_map(|(class, _)| class.thresholds.iter().copied()).collect();
     untold.sort_unstable();
@@ -193,6 +207,11 @@ impl<'p> Walk<'p> {
         facts: &[Fact<'p>],
         absent: &[&'p Field],
     ) {
+        let work = alive.len().saturating_mul(size(condition));
+        self.budget = self.budget.and_then(|left| left.checked_sub(work));
+        if self.budget.is_none() {
+            return;
+        }
         let (mut passing, mut failing) = (Vec::new(), Vec::new());
         for class in alive {
             let truth = self.scope(*class, facts).truth(condition);
@@ -227,7 +246,7 @@ impl<'p> Walk<'p> {
         let is_never =
             |part: &Expression| alive.iter().all(|class| self.scope(*class, facts).truth(part) == Truth::Never);
         let part = parts.iter().position(is_never);
-        let field = part.and_then(|at| {
+        let field = part.filter(|_| self.reach.never.len() < EXPLAINED).and_then(|at| {
             let mut read = Vec::new();
             parts[at].fields(&mut read);
             read.sort_unstable();
@@ -235,6 +254,11 @@ impl<'p> Walk<'p> {
             let [field] = read[..] else { return None };
             let mut values = BTreeSet::new();
             for class in alive {
+                // What a condition before found out says nothing of thresholds.
+                let own = self.scope(*class, &[]).field_known(field);
+                if matches!(own, Known::Present | Known::Group | Known::Unknown) {
+                    return None;
+                }
                 match self.scope(*class, facts).field_known(field) {
                     Known::Value(Value::Nil) => {}
                     Known::Value(value) => {
@@ -265,6 +289,23 @@ impl<'p> Walk<'p> {
 
     fn scope<'w>(&'w self, class: usize, facts: &'w [Fact<'p>]) -> Scope<'w, 'p> {
         Scope { index: &self.index, known: &self.classes[class].known, facts }
+    }
+}
+
+/// How many parts an expression has.
+fn size(expression: &Expression) -> usize {
+    let all = |items: &[Expression]| items.iter().map(size).sum::<usize>();
+    1 + match expression {
+        Expression::Compare(_, items)
+        | Expression::And(items)
+        | Expression::Or(items)
+        | Expression::Arithmetic(_, items)
+        | Expression::Str(items) => all(items),
+        Expression::Not(inner) | Expression::IsNil(inner) | Expression::IsSome(inner) | Expression::Find(_, inner) => {
+            size(inner)
+        }
+        Expression::If(parts) => size(&parts.0) + size(&parts.1) + size(&parts.2),
+        _ => 0,
     }
 }
 

@@ -140,11 +140,7 @@ fn shown(value: &Value<'_>) -> String {
         Value::Nil => "nil".to_string(),
         Value::Bool(truth) => truth.to_string(),
         Value::Number(number) => number.to_string(),
-        Value::Text(text) => {
-            let mut out = String::from("\"");
-            edn::escape_string(&String::from_utf8_lossy(text), &mut out);
-            out + "\""
-        }
+        Value::Text(text) => edn::quote(&String::from_utf8_lossy(text)),
         Value::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(" ")),
     }
 }

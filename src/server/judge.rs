@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -60,6 +60,8 @@ pub enum Request {
         plan: Arc<Plan>,
         reply: oneshot::Sender<Edited>,
     },
+    /// The journal has grown long: look whether it is time for a snapshot.
+    Snapshot,
     Stop,
 }
 
@@ -124,7 +126,7 @@ impl Judge {
                     let _ = reply.send(self.reload(plan));
                 }
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Request::Snapshot) | Err(RecvTimeoutError::Timeout) => {}
             }
             self.tick(false);
         }
@@ -344,14 +346,19 @@ impl Judge {
         if !last && !keeper.is_due(now.boot) {
             return;
         }
+        let began = Instant::now();
         let begun = {
             let mut guards = lock_all(&self.countings);
             self.evaluator.take_all(&mut unlocked(&mut guards));
             keeper.begin(now, last)
         };
+        let locked = began.elapsed();
         self.evaluator.absorb();
         let Some(begun) = begun else { return };
-        let snapshot = Snapshot::new(begun, self.evaluator.to_bytes());
+        let bytes = self.evaluator.to_bytes();
+        let took_us = began.elapsed().as_micros();
+        tracing::debug!(locked_us = locked.as_micros(), took_us, bytes = bytes.len(), "a snapshot was taken");
+        let snapshot = Snapshot::new(begun, bytes);
         if last {
             keeper.write(&snapshot);
         } else {

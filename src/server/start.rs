@@ -1,6 +1,7 @@
 //! Everything is opened, then everything is started; and at the end stopped in order.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use super::{clock, files, state, tls};
 use crate::deliver::{self, Deliveries, Directory, Origin, Outbox};
 use crate::engine::Evaluator;
 use crate::plan::{Plan, Timestamp};
+use crate::route::Notice;
 
 /// The buffer of a UDP socket, in bytes: a surge waits there while a window closes. The system may give less.
 const UDP_BUFFER: usize = 8 << 20;
@@ -124,7 +126,9 @@ fn open(plan: &Arc<Plan>, settings: &Settings) -> Result<Opened, Failure> {
         Some((evaluator, keeper)) => (evaluator, Some(keeper)),
         None => (state::fresh(plan, started), None),
     };
-    let (outbox, kept) = open_outbox(plan, settings.state.as_deref(), started.wall)?;
+    let known = known(&evaluator, keeper.as_ref().map(|(keeper, _)| keeper.as_ref()));
+    let is_known = |id: &str| known.contains(id);
+    let (outbox, kept) = open_outbox(plan, settings.state.as_deref(), &is_known, started.wall)?;
     if let Some((keeper, _)) = &keeper {
         keeper.number_from(outbox.taken());
     }
@@ -142,13 +146,28 @@ fn open(plan: &Arc<Plan>, settings: &Settings) -> Result<Opened, Failure> {
     Ok(Opened { doors, sockets, recorder, started, evaluator, keeper, outbox, kept })
 }
 
+/// The violations that go on, and those whose end is still to be handed over.
+fn known(evaluator: &Evaluator, keeper: Option<&Keeper>) -> HashSet<String> {
+    let mut known: HashSet<String> = evaluator.violations().into_iter().collect();
+    for (_, line) in keeper.map(Keeper::untold).unwrap_or_default() {
+        known.extend(Notice::read(&line).map(|notice| notice.violation_id().to_string()));
+    }
+    known
+}
+
 /// What is still to be told, where a process before left it.
-fn open_outbox(plan: &Plan, state: Option<&Path>, now: Timestamp) -> Result<(Outbox, Option<deliver::Kept>), Failure> {
+fn open_outbox(
+    plan: &Plan,
+    state: Option<&Path>,
+    is_known: &dyn Fn(&str) -> bool,
+    now: Timestamp,
+) -> Result<(Outbox, Option<deliver::Kept>), Failure> {
     let directory = Directory::of(&plan.routing, plan.limits.queue);
     match state {
         None => Ok((Outbox::new(directory), None)),
         Some(folder) => {
-            let (outbox, kept) = deliver::open(&folder.join("outbox"), directory, now).map_err(Failure::Start)?;
+            let (outbox, kept) =
+                deliver::open(&folder.join("outbox"), directory, is_known, now).map_err(Failure::Start)?;
             Ok((outbox, Some(kept)))
         }
     }
@@ -204,6 +223,9 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let (requests, inbox) = std_mpsc::channel();
     let evaluator = std::mem::replace(&mut opened.evaluator, Evaluator::nothing());
     let (keeper, syncing) = opened.keeper.take().unzip();
+    if let Some(keeper) = &keeper {
+        keeper.serve(requests.clone());
+    }
     let published = Arc::new(Mutex::new(Arc::new(Published::of(&plan, &evaluator))));
     let (reloading, reload_requests) = mpsc::unbounded_channel();
     let reloads = Arc::new(Reloads::default());

@@ -109,6 +109,11 @@ impl Journal {
         length + self.shared.state().live.iter().filter(before).map(|live| live.length).sum::<u64>()
     }
 
+    /// The position behind what was appended last.
+    pub fn end(&self) -> Position {
+        Position(self.shared.appended.load(Ordering::Acquire))
+    }
+
     /// Begins the next segment, and closes this one.
     ///
     /// What was appended before is in segments before it: a snapshot of exactly that is

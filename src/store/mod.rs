@@ -45,6 +45,7 @@
 mod disk;
 mod format;
 mod journal;
+mod pause;
 mod reader;
 mod recovery;
 mod shared;
@@ -57,6 +58,7 @@ use std::sync::Arc;
 pub use disk::{Disk, File, Folder};
 pub use format::{MAX_RECORD, VERSION};
 pub use journal::{Journal, Position, SegmentNumber};
+pub use pause::Pause;
 pub use recovery::{Opened, Records, Started, open_on};
 pub use shared::Store;
 

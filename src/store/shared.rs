@@ -9,6 +9,8 @@ use super::disk::{Disk, File, append_all};
 use super::format::{segment_name, snapshot_header, snapshot_name};
 use super::journal::{Position, SegmentNumber};
 
+/// So much of a snapshot is written at a time.
+const PIECE: usize = 256 << 10;
 /// Besides a snapshot there is to be room for so many bytes: headers, names, and what blocks round up.
 const ROOM: u64 = 64 << 10;
 
@@ -229,10 +231,12 @@ impl Shared {
             _ => {}
         }
         let file = self.disk.create(name)?;
-        let mut slices = Vec::with_capacity(1 + parts.len());
-        slices.push(IoSlice::new(header));
-        slices.extend(parts.iter().map(|part| IoSlice::new(part)));
-        append_all(&*file, &mut slices)?;
+        append_all(&*file, &mut [IoSlice::new(header)])?;
+        for piece in parts.iter().flat_map(|part| part.chunks(PIECE)) {
+            append_all(&*file, &mut [IoSlice::new(piece)])?;
+            // A write keeps its core until it is done, and others wait for one.
+            std::thread::yield_now();
+        }
         file.sync()
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::daemon::Home;
 use highwater::command::check::{CheckArgs, Deny, Format, run};
 use highwater::config;
 use highwater::edn::Severity;
@@ -347,3 +348,25 @@ const PATTERN_PARTS: [&str; 44] = [
     "\\.",
     "\"",
 ];
+
+#[test]
+fn what_the_readme_shows_has_no_errors() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let blocks = readme.split("```edn\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut routes = 0;
+    for block in blocks.filter(|block| block.starts_with('{')) {
+        if block.contains(":scenarios") {
+            let home = Home::new("{}");
+            fs::write(home.0.join("a.test.edn"), block).unwrap();
+            let mut test = std::process::Command::new(env!("CARGO_BIN_EXE_highwater"));
+            assert!(test.args(["test", "a.test.edn"]).current_dir(&home.0).status().unwrap().success(), "{block}");
+            continue;
+        }
+        routes += usize::from(block.contains(":routes"));
+        let loaded = highwater::config::from_text(block);
+        let errors: Vec<_> =
+            loaded.diagnostics.iter().filter(|found| found.severity == highwater::edn::Severity::Error).collect();
+        assert!(errors.is_empty(), "{block}\n{errors:#?}");
+    }
+    assert!(routes > 0);
+}

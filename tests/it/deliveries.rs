@@ -232,20 +232,25 @@ fn everybody_hears_of_everything_however_often_it_is_killed() {
     let (code, rest) = daemon.stop();
     assert_eq!(code, Some(0), "{}", daemon.log());
     output.extend(rest.into_iter().map(|line| line.to_string()));
-    compare(&home, output, &hook, &batches);
+    compare(&home, &output, crashes, &hook, &batches);
 }
 
-fn compare(home: &Home, output: Vec<String>, hook: &Receiver, batches: &Receiver) {
+fn compare(home: &Home, output: &[String], crashes: u64, hook: &Receiver, batches: &Receiver) {
     let file = fs::read_to_string(home.0.join("told.jsonl")).expect("it was told");
     // A line that was being written at a kill is written whole once more.
-    let file = file.lines().filter(|line| line.ends_with('}')).map(str::to_string);
+    let file: Vec<String> = file.lines().filter(|line| line.ends_with('}')).map(str::to_string).collect();
     let bodies = |receiver: &Receiver| receiver.taken().into_iter().map(|taken| taken.body).collect::<Vec<_>>();
     let heard = [
-        ("output", heard(output.into_iter())),
-        ("file", heard(file)),
+        ("output", heard(output.iter().cloned())),
+        ("file", heard(file.iter().cloned())),
         ("hook", heard(bodies(hook).into_iter())),
         ("batches", heard(bodies(batches).into_iter())),
     ];
+    // Those that know no repeat by a key see at most one for each crash.
+    for (lines, (who, distinct)) in [output, &file].into_iter().zip(&heard) {
+        let repeats = lines.len() - distinct.len();
+        assert!(repeats as u64 <= crashes, "{who}: {repeats} repeats");
+    }
     let set = |heard: &[(String, String)]| heard.iter().cloned().collect::<BTreeSet<_>>();
     let all = set(&heard[0].1);
     assert!(all.len() > 20, "{all:?}");

@@ -50,6 +50,14 @@ proptest! {
     }
 }
 
+#[test]
+fn texts_that_were_read_wrongly_once_are_read() {
+    // A quote within a text, before something else; and with a control character, which no message may show.
+    for text in ["{=>\"\"s\"\":a}", "{\"a \"b\" c\" :d}", "｛*/#\"\t\"s\"\"nil}", "{\"\t\"s\"\" 1}"] {
+        check(text);
+    }
+}
+
 /// Spans lie in the text and in their parents; every fault can be rendered; nothing is lost in silence.
 fn check(text: &str) {
     let mut sources = Sources::default();

@@ -294,3 +294,11 @@ fn nineteen_of_twenty_are_at_least_95_percent_and_seven_of_a_hundred_the_seventh
         assert_eq!(judged(text, events).1.groups(0), (1, violated));
     }
 }
+
+#[test]
+fn a_value_between_two_doubles_is_shown_as_the_whole_number_that_it_is() {
+    let text = "{:percentiles {\"q\" {0.9 {:> 9007199254740994 :< 9007199254740995 :interval 600 :name \"open\"}}}}";
+    for n in [1, 200] {
+        compare(text, "0.9", &vec![Number::Int(9_007_199_254_740_995); n]).expect("the verdict and the value agree");
+    }
+}

@@ -60,9 +60,11 @@ pub fn name_of_a_notifier(span: Span, name: &str, most: usize) -> Diagnostic {
         .help(format!("it becomes part of metrics and records: at most {most} letters, digits, `-`, `_` and `.`"))
 }
 
+/// `most` is empty where there is none.
 pub fn time_between(span: Span, subject: &str, least: &str, most: &str) -> Diagnostic {
-    let range = match least {
-        "0" => format!("above 0 and at most {most}"),
+    let range = match (least, most) {
+        ("0", _) => format!("above 0 and at most {most}"),
+        (_, "") => format!("of at least {least}"),
         _ => format!("from {least} to {most}"),
     };
     error("T102", span, format!("{subject} is a time {range}")).here(format!("expected a time {range}"))
@@ -72,12 +74,18 @@ pub fn no_secret(span: Span, fault: SecretFault) -> Diagnostic {
     let why = match fault {
         SecretFault::NotBase64 => "is no base64",
         SecretFault::Asymmetric => "is a key of Ed25519, and signatures are made with HMAC-SHA256",
-        SecretFault::Short => "has fewer than 24 bytes",
+        SecretFault::Short => "has fewer than 16 bytes",
         SecretFault::Long => "has more than 64 bytes",
     };
     error("T103", span, format!("the value of `:secret` {why}"))
         .here("expected `whsec_` and base64 of 24 to 64 bytes")
         .help("make one with `echo whsec_$(openssl rand -base64 32)`, and give the receiver the same")
+}
+
+pub fn short_secret(span: Span) -> Diagnostic {
+    lint("W037", span, "the value of `:secret` has fewer than 24 bytes")
+        .here("Standard Webhooks asks for 24 to 64")
+        .help("make a longer one with `echo whsec_$(openssl rand -base64 32)`, and give the receiver the same")
 }
 
 pub fn not_so_many_secrets(span: Span, most: usize, count: usize) -> Diagnostic {
@@ -151,7 +159,7 @@ pub fn no_url(text: &Text, subject: &str, fault: Fault) -> Diagnostic {
         ),
         Fault::TooLong => ("is too long", "expected at most 8192 characters", "what is long belongs into `:headers`"),
     };
-    error("T109", text.span, format!("the URL of {subject} {why}")).here(here).help(help)
+    error("T109", text.span, format!("{subject} {why}")).here(here).help(help)
 }
 
 pub fn no_routing_key(span: Span, length: usize, found: usize) -> Diagnostic {

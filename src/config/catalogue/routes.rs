@@ -2,7 +2,6 @@
 
 use super::notifiers::one_and;
 use super::{code, error, kind, lint};
-use crate::config::suggest;
 use crate::edn::{Diagnostic, Form, Kind, Span};
 
 const OPERATORS: &str = "the operators are `where by changed throttle rollup with sdo notify`";
@@ -101,12 +100,11 @@ pub fn behind_else(span: Span, is_else: bool, first: Option<Span>) -> Diagnostic
     }
 }
 
-pub fn unknown_notifier(span: Span, name: &str, known: &[&str]) -> Diagnostic {
+pub fn unknown_notifier(span: Span, name: &str, known: &[&str], meant: Option<&str>) -> Diagnostic {
     let shown: Vec<String> = known.iter().take(LISTED).map(|name| format!("`:{name}`")).collect();
     let more = known.len().saturating_sub(shown.len());
     let list = if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { one_and(&shown) };
     let there_is = if known.len() == 1 { "there is" } else { "there are" };
-    let meant = suggest::among(name, known.iter().copied());
     error("T136", span, format!("there is no notifier {}", code(&format!(":{name}")))).here("not in `:notifiers`").help(
         match meant {
             Some(meant) => format!("did you mean `:{meant}`? {there_is} {list}"),
@@ -203,10 +201,10 @@ pub fn never_hears_recoveries(span: Span) -> Diagnostic {
 
 /// What can be said of a condition that is never true.
 pub enum Why {
-    /// No transition that comes here has the field; with one of a similar name.
-    NoField(String, Option<String>),
+    /// No transition that comes here has the field.
+    NoField(String),
     /// The values of the field that come here.
-    Values { field: String, wanted: Option<String>, there: Vec<String>, of_routes: bool },
+    Values { field: String, wanted: Option<String>, meant: Option<String>, there: Vec<String>, is_narrowed: bool },
     /// Its parts are true of different thresholds.
     Parts,
     /// Nothing more.
@@ -215,14 +213,13 @@ pub enum Why {
 
 pub fn condition_never_true(span: Span, why: Why) -> Diagnostic {
     let (message, here, help) = match why {
-        Why::NoField(field, meant) => return field_of_no_transition(span, &field, meant.as_deref(), false),
-        Why::Values { field, wanted, there, of_routes } => {
+        Why::NoField(field) => return field_of_no_transition(span, &field, None, false),
+        Why::Values { field, wanted, meant, there, is_narrowed } => {
             let shown: Vec<String> =
                 there.iter().take(LISTED).map(|text| format!("`\"{}\"`", text.escape_default())).collect();
             let more = there.len().saturating_sub(shown.len());
             let list = if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { one_and(&shown) };
-            let meant = wanted.as_deref().and_then(|wanted| suggest::among(wanted, there.iter().map(String::as_str)));
-            let whose = if of_routes { "no threshold that comes here has" } else { "no threshold has" };
+            let whose = if is_narrowed { "no threshold that comes here has" } else { "no threshold has" };
             let subject = match &wanted {
                 Some(wanted) => code(&format!(":{field} \"{wanted}\"")),
                 None => format!("such a {}", code(&format!(":{field}"))),
@@ -281,6 +278,13 @@ pub fn untold(span: Span, ids: &[&str], count: usize) -> Diagnostic {
     lint("W033", span, format!("the violations of {number}{subject} reach no notifier: {list}"))
         .here("no route is theirs")
         .help("add a route for them, such as `(else (notify :log))`; or say `:shadow true` in those that nobody is to hear of")
+}
+
+pub fn one_label_twice(span: Span, notifier: &str, one: &str, other: &str) -> Diagnostic {
+    let (one, other) = (code(one), code(other));
+    error("T147", span, format!("{one} and {other} would be one label at the Alertmanager of `:{notifier}`"))
+        .here("two names for one label")
+        .help(format!("give {other} another name: labels have letters, digits and `_` only, and `alertname`, `instance`, `service` and `severity` are taken"))
 }
 
 pub fn label_like_a_key(span: Span, name: &str, meant: &str) -> Diagnostic {

@@ -96,6 +96,16 @@ const ELSEWHERE: [&str; 18] = [
     "zulip",
 ];
 
+/// Options that tell which type was meant. `:url` alone is most often a webhook's.
+const TELLING: [(&str, &str); 6] = [
+    ("command", "exec"),
+    ("host", "email"),
+    ("routing-key", "pagerduty"),
+    ("resend", "alertmanager"),
+    ("path", "log"),
+    ("url", "webhook"),
+];
+
 /// Words for the options that each type has.
 const COMMON_WORDS: [(&str, &str); 12] = [
     ("kind", "type"),
@@ -209,13 +219,8 @@ fn kind(written: &Entries, context: &mut Context) -> Option<&'static Type> {
         if written.is_broken() {
             return None;
         }
-        let has = |kind: &&Type| {
-            written.entries.iter().any(|(key, _)| matches!(&key.kind, Kind::Keyword(name) if (kind.has)(name)))
-        };
-        // `:url` alone is most often a webhook's.
-        let guess = ["exec", "email", "pagerduty", "webhook", "log"]
-            .into_iter()
-            .find(|name| TYPES.iter().filter(has).any(|kind| kind.name == *name));
+        let has = |option: &str| written.entries.iter().any(|(key, _)| is_named(key, option));
+        let guess = TELLING.iter().find(|(option, _)| has(option)).map(|(_, kind)| *kind);
         return context.refuse(catalogue::notifier_without_type(written.place, guess));
     };
     for (again, _) in types.filter(|(key, _)| key.span.file != first.span.file) {
@@ -257,7 +262,7 @@ fn give_up(common: &mut Common, form: &Form, context: &mut Context) {
     let Some((age, length)) = time::positive(form, "`:give-up`", SUSPICIOUS_SECONDS, context) else { return };
     match age.micros() {
         MIN_GIVE_UP.. => common.give_up = Some(age.micros()),
-        _ => context.report(catalogue::time_between(length.span, "`:give-up`", "1 min", "a hundred years")),
+        _ => context.report(catalogue::time_between(length.span, "`:give-up`", "1 min", "")),
     }
 }
 

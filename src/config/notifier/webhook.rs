@@ -39,6 +39,8 @@ const MAX_SECRETS: usize = 8;
 
 /// How long a key is, in bytes, as Standard Webhooks says.
 const KEY: RangeInclusive<usize> = 24..=64;
+/// A shorter one is no secret.
+const LEAST: usize = 16;
 
 /// What is wrong with a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +82,12 @@ fn secret(webhook: &mut Webhook, form: &Form, context: &mut Context) {
     for item in items {
         let Some(text) = values::secret(item, "`:secret`", context) else { continue };
         match decode(text.text.trim()) {
-            Ok(key) => webhook.secrets.push(Key(key)),
+            Ok(key) => {
+                if key.len() < *KEY.start() {
+                    context.report(catalogue::short_secret(item.span));
+                }
+                webhook.secrets.push(Key(key));
+            }
             Err(fault) => {
                 context.report(catalogue::no_secret(item.span, fault));
                 continue;
@@ -99,7 +106,7 @@ fn decode(text: &str) -> Result<Vec<u8>, Fault> {
     }
     let key = base64(text.strip_prefix("whsec_").unwrap_or(text)).ok_or(Fault::NotBase64)?;
     match key.len() {
-        length if length < *KEY.start() => Err(Fault::Short),
+        length if length < LEAST => Err(Fault::Short),
         length if length > *KEY.end() => Err(Fault::Long),
         _ => Ok(key),
     }
@@ -166,7 +173,7 @@ mod tests {
         let key = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         assert_eq!(decode(&format!("whsec_{key}")).map(|key| key.len()), Ok(24));
         assert_eq!(decode(key), decode(&format!("whsec_{key}")));
-        assert_eq!(decode("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa"), Err(Fault::Short));
+        assert_eq!(decode("whsec_MfKQ9r8GKYqrTwjU"), Err(Fault::Short));
         assert_eq!(decode(&"MfKQ".repeat(22)), Err(Fault::Long));
         assert_eq!(decode("hunter2hunter2hunter2hunter2hunter2-"), Err(Fault::NotBase64));
         assert_eq!(decode("whsk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Err(Fault::Asymmetric));

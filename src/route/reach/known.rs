@@ -1,7 +1,8 @@
 //! What is known of a field before there is a transition, and what that makes of a condition.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+use hashbrown::HashMap;
 
 use super::Fact;
 use crate::engine::{Fields, Value};

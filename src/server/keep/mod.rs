@@ -12,18 +12,18 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::lock;
+use super::{judge, lock};
 use crate::deliver::Origin;
 use crate::plan::{Durability, Keeping};
-use crate::store::{Journal, Position, SegmentNumber, Started, Store};
+use crate::store::{Journal, Pause, Position, SegmentNumber, Started, Store};
 use record::{Moment, Record};
 
 pub use recover::{Down, Recovered, recover};
@@ -32,10 +32,6 @@ pub use recover::{Down, Recovered, recover};
 const VERSION: u16 = 1;
 /// A snapshot is not taken again before the journal has grown to so many times its size.
 const WORTH: u64 = 4;
-/// After a failure the next attempt waits twice as long as the last, from the first to the last of these, in
-/// microseconds.
-const FIRST_PAUSE: i64 = 1_000_000;
-const LONGEST_PAUSE: i64 = 30_000_000;
 /// Where there are only snapshots, there is one so often, in microseconds.
 const ONLY_SNAPSHOTS: i64 = 60_000_000;
 
@@ -63,6 +59,10 @@ pub struct Keeper {
     writing: AtomicBool,
     /// Whether a snapshot is due in any case.
     renew: AtomicBool,
+    /// Where the journal is long enough for a snapshot; nowhere once the judge was told.
+    long_at: AtomicU64,
+    /// Whom to tell.
+    judge: OnceLock<Sender<judge::Request>>,
     /// Of the last snapshot, in bytes.
     size: AtomicU64,
     /// When the last snapshot was begun, by the boot clock.
@@ -71,8 +71,8 @@ pub struct Keeper {
     is_ending: AtomicBool,
     pub snapshots: AtomicU64,
     pub failures: AtomicU64,
-    /// When the next attempt may be made after a failure, and how long the pause was.
-    again: Mutex<(i64, i64)>,
+    /// When the next attempt may be made after a failure, by the boot clock.
+    again: Mutex<Pause>,
 }
 
 /// Transitions that are not known to have been told.
@@ -143,12 +143,14 @@ impl Keeper {
             wake,
             writing: AtomicBool::new(false),
             renew: AtomicBool::new(false),
+            long_at: AtomicU64::new(u64::MAX),
+            judge: OnceLock::new(),
             size: AtomicU64::new(0),
             begun: AtomicI64::new(0),
             is_ending: AtomicBool::new(false),
             snapshots: AtomicU64::new(0),
             failures: AtomicU64::new(0),
-            again: Mutex::new((0, 0)),
+            again: Mutex::default(),
             settings,
         });
         if let Some(why) = given_up {
@@ -173,11 +175,30 @@ impl Keeper {
         let (head, body) = record.encode();
         let appended = lock(&self.journal).append(&[&head, body]);
         match appended {
-            Ok(position) => Some(position),
+            Ok(position) => {
+                if position.0 >= self.long_at.load(Ordering::Relaxed) {
+                    self.tell_judge();
+                }
+                Some(position)
+            }
             Err(error) => {
                 self.fail(&error);
                 None
             }
+        }
+    }
+
+    /// Names whom to tell when the journal has grown long.
+    pub fn serve(&self, judge: Sender<judge::Request>) {
+        let _ = self.judge.set(judge);
+    }
+
+    #[cold]
+    fn tell_judge(&self) {
+        if self.long_at.swap(u64::MAX, Ordering::AcqRel) != u64::MAX
+            && let Some(judge) = self.judge.get()
+        {
+            let _ = judge.send(judge::Request::Snapshot);
         }
     }
 
@@ -232,7 +253,7 @@ impl Keeper {
     /// Whether it is time for a snapshot: the journal is long, or there is a gap, or nothing else is kept. `now` is the
     /// boot clock.
     pub fn is_due(&self, now: i64) -> bool {
-        if self.writing.load(Ordering::Acquire) || now < lock(&self.again).0 {
+        if self.writing.load(Ordering::Acquire) || !lock(&self.again).is_over(now) {
             return false;
         }
         if self.settings.durability == Durability::None
@@ -243,8 +264,12 @@ impl Keeper {
         if self.renew.load(Ordering::Acquire) {
             return true;
         }
-        let worth = self.settings.journal_bytes.max(self.size.load(Ordering::Relaxed).saturating_mul(WORTH));
-        self.mode.load(Ordering::Acquire) == GAP || lock(&self.journal).bytes() > worth
+        self.mode.load(Ordering::Acquire) == GAP || lock(&self.journal).bytes() > self.most()
+    }
+
+    /// How long the journal grows before a snapshot is due, in bytes.
+    fn most(&self) -> u64 {
+        self.settings.journal_bytes.max(self.size.load(Ordering::Relaxed).saturating_mul(WORTH))
     }
 
     /// Begins a snapshot: with all lanes locked and everything taken from them. The rest is [`Keeper::write`].
@@ -285,7 +310,7 @@ impl Keeper {
                 // The next one may be larger.
                 self.store.hold_room(2 * size);
                 self.snapshots.fetch_add(1, Ordering::Relaxed);
-                *lock(&self.again) = (0, 0);
+                *lock(&self.again) = Pause::default();
                 if self.mode.compare_exchange(MENDING, KEEPING, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                     *lock(&self.why) = None;
                     tracing::warn!("state is kept again: what was counted meanwhile is on the disk");
@@ -302,6 +327,11 @@ impl Keeper {
             }
         }
         self.writing.store(false, Ordering::Release);
+        if went_well {
+            let journal = lock(&self.journal);
+            let left = self.most().saturating_sub(journal.bytes());
+            self.long_at.store(journal.end().0 + left + 1, Ordering::Release);
+        }
         went_well
     }
 
@@ -332,8 +362,7 @@ impl Keeper {
 
     fn pause(&self, now: i64) {
         let mut again = lock(&self.again);
-        let pause = (again.1 * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-        *again = (now + pause, pause);
+        *again = again.after_failure(now);
     }
 }
 
@@ -375,5 +404,44 @@ fn sync(keeper: &std::sync::Weak<Keeper>, woken: &Receiver<()>, every: Duration)
             }
             Err(error) => keeper.fail(&error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{EventTime, Timestamp};
+    use crate::server::clock::Clocks;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn the_judge_is_told_once_that_the_journal_has_grown_long() {
+        let folder = std::env::temp_dir().join(format!("highwater-keep-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let started = crate::store::open(&folder).unwrap().records.finish();
+        let settings = Keeping { journal_bytes: 1000, ..Keeping::default() };
+        let (keeper, thread) = Keeper::start(started, settings, Outbox::default()).unwrap();
+        let (judge, requests) = channel();
+        keeper.serve(judge);
+        let arrival = Timestamp::clamped(1_700_000_000_000_000);
+        let line = Record::Lines { arrival, time: EventTime::Event, bytes: &[b' '; 400] };
+        let told = |keeper: &Keeper| {
+            keeper.append(&line).unwrap();
+            requests.try_iter().count()
+        };
+        for round in 0..2 {
+            let begun = keeper.begin(Clocks::now(), false).unwrap();
+            assert!(keeper.write(&Snapshot::new(begun, vec![7; 10])));
+            assert_eq!([0; 4].map(|_| told(&keeper)), [0, 0, 1, 0], "round {round}");
+            assert!(keeper.is_due(0), "round {round}");
+        }
+        // More than it may be came while it was written: the next record tells.
+        let begun = keeper.begin(Clocks::now(), false).unwrap();
+        (0..3).for_each(|_| assert_eq!(told(&keeper), 0));
+        assert!(keeper.write(&Snapshot::new(begun, vec![7; 10])));
+        assert_eq!([0; 2].map(|_| told(&keeper)), [1, 0]);
+        drop(keeper);
+        thread.join().unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

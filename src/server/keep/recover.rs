@@ -1,11 +1,14 @@
 //! From what a process left behind to where it was: its snapshot, and the steps since, done again.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 use super::record::{Moment, Record};
 use super::{Head, Outbox, VERSION};
 use crate::engine::{Edit, Edits, Evaluator, Lane, Transition, plan_from_bytes};
-use crate::plan::{EventTime, Plan, Timestamp};
+use crate::plan::{Plan, Timestamp};
 use crate::source::riemann::{self, Framed, Reading};
 use crate::source::{Wanted, json};
 use crate::store::{Base, Opened, Started};
@@ -49,7 +52,7 @@ pub fn recover(opened: Opened) -> Result<Recovered, String> {
         let mut skipped = 0;
         while let Some(bytes) = records.next_record() {
             match Record::decode(bytes) {
-                Some(record) => replaying.step(record),
+                Some(record) => replaying.step(record, bytes),
                 None => skipped += 1,
             }
         }
@@ -62,10 +65,47 @@ pub fn recover(opened: Opened) -> Result<Recovered, String> {
     Ok(Recovered { past, started, notes })
 }
 
+/// So many bytes of what was received are counted at once.
+const AT_ONCE: usize = 4 << 20;
+/// Less than this is counted by one lane: a thread is not worth it.
+const WORTH_A_THREAD: usize = 128 << 10;
+/// More lanes than this share little.
+const LANES: usize = 8;
+
+/// How many lanes count again: which of them counts what makes no difference.
+fn lanes() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(LANES)
+}
+
+/// Records of what was received, one after the other.
+#[derive(Default)]
+struct Received {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Received {
+    fn push(&mut self, record: &[u8]) {
+        self.bytes.extend_from_slice(record);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
 /// A journal that is being lived again.
 struct Replaying {
     evaluator: Evaluator,
-    lane: Lane,
+    lanes: Vec<Lane>,
+    received: Received,
     wanted: Wanted,
     plan: Arc<Plan>,
     outbox: Outbox,
@@ -86,7 +126,8 @@ impl Replaying {
         let evaluator = Evaluator::restore(evaluator).map_err(|error| format!("{}: {error}", damaged()))?;
         let plan = Arc::clone(evaluator.compiled().plan());
         Ok(Replaying {
-            lane: evaluator.lane(),
+            lanes: evaluator.lanes(lanes()),
+            received: Received::default(),
             wanted: Wanted::of_plan(&plan),
             evaluator,
             plan,
@@ -97,28 +138,23 @@ impl Replaying {
         })
     }
 
-    fn step(&mut self, record: Record<'_>) {
+    /// Takes a step; `bytes` are the record's.
+    fn step(&mut self, record: Record<'_>, bytes: &[u8]) {
+        if let Record::Frames { arrival, .. } | Record::Lines { arrival, .. } = record {
+            self.saw(arrival);
+            self.received.push(bytes);
+            if self.received.bytes.len() >= AT_ONCE {
+                self.count();
+            }
+            return;
+        }
+        self.count();
         match record {
-            Record::Frames { arrival, time, bytes } => {
-                self.saw(arrival);
-                self.frames(arrival, time, bytes);
-            }
-            Record::Lines { arrival, time, bytes } => {
-                self.saw(arrival);
-                let attributes = self.plan.limits.attributes;
-                for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                    if let Ok(event) = json::decode_at(line, &self.wanted, attributes, arrival, time) {
-                        self.events += 1;
-                        if event.time <= arrival.plus(self.plan.max_skew) {
-                            self.lane.observe(&event);
-                        }
-                    }
-                }
-            }
+            Record::Frames { .. } | Record::Lines { .. } => {}
             Record::Clock(time) => {
                 self.saw(time);
                 let mut transitions = Vec::new();
-                self.evaluator.take(time, &mut [&mut self.lane]);
+                self.evaluator.take(time, &mut self.lanes.iter_mut().collect::<Vec<_>>());
                 self.evaluator.close(&mut transitions);
                 self.tell(&transitions);
             }
@@ -127,7 +163,8 @@ impl Replaying {
                 self.last.wall = to.micros();
             }
             Record::SetBack(to) => {
-                self.evaluator.set_back(to, self.plan.max_skew, &mut [&mut self.lane]);
+                let mut lanes: Vec<&mut Lane> = self.lanes.iter_mut().collect();
+                self.evaluator.set_back(to, self.plan.max_skew, &mut lanes);
                 self.last.wall = to.micros();
             }
             Record::Alive(moment) => self.last = moment,
@@ -148,27 +185,29 @@ impl Replaying {
         }
     }
 
-    fn frames(&mut self, arrival: Timestamp, time: EventTime, mut bytes: &[u8]) {
-        let not_ahead = arrival.plus(self.plan.max_skew);
-        let limits = self.plan.limits;
-        let reading = Reading {
-            wanted: &self.wanted,
-            attributes: limits.attributes,
-            event_bytes: limits.event_bytes,
-            arrival,
-            time,
+    /// Counts what was received since the last step of the judge: by all lanes at once, if it is much.
+    fn count(&mut self) {
+        let Replaying { received, lanes, wanted, plan, events, .. } = self;
+        let Some((first, others)) = lanes.split_first_mut() else { return };
+        let parts = if received.bytes.len() < WORTH_A_THREAD { 1 } else { 1 + others.len() };
+        let share = |part: usize, lane: &mut Lane| -> u64 {
+            let records = received.records().skip(part).step_by(parts);
+            records.map(|bytes| count(bytes, lane, wanted, plan)).sum()
         };
-        while let Framed::Whole { message, used } = riemann::frame(bytes, usize::MAX) {
-            riemann::events(message, &reading, |event| {
-                self.events += 1;
-                if let Ok(event) = event
-                    && event.time <= not_ahead
-                {
-                    self.lane.observe(event);
+        *events += thread::scope(|scope| {
+            let mut own = vec![0];
+            let mut counting = Vec::new();
+            for (part, lane) in (1..parts).zip(others) {
+                match thread::Builder::new().spawn_scoped(scope, move || share(part, lane)) {
+                    Ok(thread) => counting.push(thread),
+                    Err(_) => own.push(part),
                 }
-            });
-            bytes = &bytes[used..];
-        }
+            }
+            let own: u64 = own.into_iter().map(|part| share(part, first)).sum();
+            let others = counting.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            own + others.sum::<u64>()
+        });
+        received.clear();
     }
 
     fn edit(&mut self, plan: Arc<Plan>, at: Timestamp) {
@@ -177,7 +216,7 @@ impl Replaying {
         let evaluator = std::mem::replace(&mut self.evaluator, Evaluator::nothing());
         let (evaluator, _) = evaluator.edited(Arc::clone(&plan), at, &mut transitions);
         self.tell(&transitions);
-        self.lane = evaluator.lane();
+        self.lanes = evaluator.lanes(self.lanes.len());
         self.wanted = Wanted::of_plan(&plan);
         (self.evaluator, self.plan) = (evaluator, plan);
     }
@@ -188,17 +227,54 @@ impl Replaying {
     }
 
     fn absorb(&mut self) {
-        self.evaluator.take_all(&mut [&mut self.lane]);
+        self.evaluator.take_all(&mut self.lanes.iter_mut().collect::<Vec<_>>());
         self.evaluator.absorb();
     }
 
     fn finish(mut self) -> Past {
+        self.count();
         self.absorb();
         self.outbox.told(self.told);
         // Numbers are never given twice, even if what they were given to was not kept.
         self.outbox.next = self.outbox.next.max(self.told);
         Past { evaluator: self.evaluator, outbox: self.outbox, last: self.last, events: self.events }
     }
+}
+
+/// Counts one record of what was received; how many events it had.
+fn count(record: &[u8], lane: &mut Lane, wanted: &Wanted, plan: &Plan) -> u64 {
+    let (limits, mut events) = (plan.limits, 0);
+    match Record::decode(record) {
+        Some(Record::Frames { arrival, time, mut bytes }) => {
+            let not_ahead = arrival.plus(plan.max_skew);
+            let reading =
+                Reading { wanted, attributes: limits.attributes, event_bytes: limits.event_bytes, arrival, time };
+            while let Framed::Whole { message, used } = riemann::frame(bytes, usize::MAX) {
+                riemann::events(message, &reading, |event| {
+                    events += 1;
+                    if let Ok(event) = event
+                        && event.time <= not_ahead
+                    {
+                        lane.observe(event);
+                    }
+                });
+                bytes = &bytes[used..];
+            }
+        }
+        Some(Record::Lines { arrival, time, bytes }) => {
+            let not_ahead = arrival.plus(plan.max_skew);
+            for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                if let Ok(event) = json::decode_at(line, wanted, limits.attributes, arrival, time) {
+                    events += 1;
+                    if event.time <= not_ahead {
+                        lane.observe(&event);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+    events
 }
 
 /// What time did between two processes.

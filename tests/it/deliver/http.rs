@@ -82,7 +82,7 @@ fn a_strict_pagerduty_takes_all_that_a_transition_may_say() {
 #[test]
 fn what_a_server_answers_decides_and_how_long_it_wants_to_wait() {
     let sender = Sender::new();
-    let retry = |why: &str, after| Outcome::Retry { why: why.to_string(), after };
+    let retry = |why: &str, after| Outcome::Retry { why: why.to_string(), after, in_doubt: false };
     for (say, expected) in [
         (Say::status(200), Outcome::Accepted),
         (Say::Answer(429, &[("Retry-After", "7")], String::new()), retry("answered 429", Some(7_000_000))),
@@ -114,12 +114,16 @@ fn what_is_no_whole_answer_is_tried_again() {
         Say::EndlessHead,
     ] {
         let server = scripted(vec![say.clone()]);
-        let why = why(sender.tell(hook(server.url("/s3cret"), &[]), &[violation()]));
+        let outcome = sender.tell(hook(server.url("/s3cret"), &[]), &[violation()]);
+        assert!(matches!(outcome, Outcome::Retry { in_doubt: true, .. }), "{outcome:?}");
+        let why = why(outcome);
         assert!(why.starts_with(&server.address.to_string()) && !why.contains("s3cret"), "{say:?}: {why}");
         assert_eq!(server.all_seen().len(), 1, "{say:?}");
     }
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr()).expect("loopback");
-    let refused = why(sender.tell(hook(format!("http://{nobody}/"), &[]), &[violation()]));
+    let refused = sender.tell(hook(format!("http://{nobody}/"), &[]), &[violation()]);
+    assert!(matches!(refused, Outcome::Retry { in_doubt: false, .. }), "{refused:?}");
+    let refused = why(refused);
     assert!(refused.contains("cannot connect: Connection refused"), "{refused}");
     let nowhere = why(sender.tell(hook("http://nowhere.invalid/".to_string(), &[]), &[violation()]));
     assert!(nowhere.starts_with("nowhere.invalid:80: no address for the name"), "{nowhere}");

@@ -21,13 +21,16 @@ fn a_program_reads_lines_and_its_exit_status_is_the_answer() {
     assert_eq!(sender.tell(shell(&script), &[violation(), violation()]), Outcome::Accepted);
     let line = violation().line();
     assert_eq!(fs::read_to_string(path).expect("it wrote"), format!("key-1 log\n{line}\n{line}\n"));
-    let retry = |why: &str| Outcome::Retry { why: why.to_string(), after: None };
+    let retry = |why: &str| Outcome::Retry { why: why.to_string(), after: None, in_doubt: false };
     let nobody = "no-such-program: cannot be started: No such file or directory (os error 2)";
     for (via, expected) in [
         (shell("exit 65"), Outcome::Rejected { why: "exit status 65".to_string() }),
         (shell("echo out; echo busy >&2; exit 75"), retry("exit status 75: busy")),
         (shell("echo out; exit 1"), retry("exit status 1: out")),
-        (shell("kill -TERM $$"), retry("sh: ended by signal 15")),
+        (
+            shell("kill -TERM $$"),
+            Outcome::Retry { why: "sh: ended by signal 15".to_string(), after: None, in_doubt: true },
+        ),
         (Via::Exec(Exec { command: vec!["no-such-program".to_string()] }), retry(nobody)),
     ] {
         assert_eq!(sender.tell(via, &[violation()]), expected);

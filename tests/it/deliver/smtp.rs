@@ -81,7 +81,7 @@ fn a_login_is_by_plain_or_login_and_never_shown() {
 
 #[test]
 fn replies_mean_later_or_never() {
-    let retry = |why: &str| Outcome::Retry { why: why.to_string(), after: None };
+    let retry = |why: &str| Outcome::Retry { why: why.to_string(), after: None, in_doubt: false };
     let rejected = |why: &str| Outcome::Rejected { why: why.to_string() };
     for (words, reply, expected) in [
         ("EHLO", "421 4.3.2 shutting down", retry("answered 421: 4.3.2 shutting down")),

@@ -272,7 +272,7 @@ fn aiosmtpd_refuses_for_now_and_for_good() {
     let peer = MailPeer::start("login");
     let rejected = |why: &str| Outcome::Rejected { why: why.to_string() };
     let busy = "answered 452: full@example.com: 4.2.2 mailbox full".to_string();
-    let for_now = Outcome::Retry { why: busy, after: None };
+    let for_now = Outcome::Retry { why: busy, after: None, in_doubt: false };
     for (password, to, summary, expected) in [
         ("wrong", "a@example.com", "", rejected("answered 535: the login is refused")),
         ("s3cret", "gone@example.com", "", rejected("answered 550: 5.1.1 no such user")),
