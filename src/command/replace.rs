@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::Path;
 
 /// A mark that some editors put in front; it is not part of a text, and stays.
@@ -59,8 +59,28 @@ fn fill(mut file: File, texts: &[&str], metadata: &fs::Metadata) -> io::Result<(
     texts.iter().try_for_each(|text| file.write_all(text.as_bytes()))?;
     let ours = file.metadata()?;
     if (ours.uid(), ours.gid()) != (metadata.uid(), metadata.gid()) {
-        std::os::unix::fs::fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
+        // Only the superuser gives files away.
+        fchown(&file, Some(metadata.uid()), Some(metadata.gid())).map_err(|error| {
+            io::Error::new(error.kind(), "it belongs to another user or group: let its owner do this")
+        })?;
     }
     file.set_permissions(metadata.permissions())?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_changed_meanwhile_is_left_alone() {
+        let path = std::env::temp_dir().join(format!("highwater-{}-replace.edn", std::process::id()));
+        fs::write(&path, "\u{FEFF}{:a 2}").unwrap();
+        let refused = replace(&path, "{:a 1}", "{:a 1}\n").unwrap_err();
+        assert_eq!(refused.to_string(), "it has changed meanwhile, and was left alone");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "\u{FEFF}{:a 2}");
+        replace(&path, "{:a 2}", "{:a 2}\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "\u{FEFF}{:a 2}\n");
+        fs::remove_file(&path).unwrap();
+    }
 }
