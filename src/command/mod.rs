@@ -109,7 +109,8 @@ pub fn main() -> ExitCode {
 }
 
 fn with_output(command: impl FnOnce(&mut dyn Write, &mut dyn Write) -> u8) -> u8 {
-    let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
+    // Not locked: a notifier may write there, too.
+    let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout());
     let mut err = std::io::stderr().lock();
     let code = command(&mut out, &mut err);
     match out.flush() {

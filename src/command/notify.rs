@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FINE, FOUND, Failure, ended, sample, terminal};
+use super::{FINE, FOUND, Failure, ended, sample, say, terminal};
 use crate::config::{self, Unset};
 use crate::deliver;
 use crate::edn;
@@ -52,6 +52,9 @@ fn try_run(args: &NotifyArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     let names: Vec<&String> = args.names.iter().chain(&args.send).collect();
     let notifiers = chosen(&plan, &names).map_err(Failure::Message)?;
     if args.dry_run {
+        for missing in deliver::preflight(&plan.routing) {
+            say(err, &format!("highwater: {missing}"));
+        }
         return show(&notifiers, &notices, out).map(|()| FINE).map_err(|error| Failure::Output(error, FINE));
     }
     send(&notifiers, &notices, out)
@@ -94,6 +97,15 @@ fn show(notifiers: &[&Notifier], notices: &[Notice], out: &mut dyn Write) -> io:
     Ok(())
 }
 
+/// With a recovery of each violation that has none: nothing is to stay open because of a test.
+fn ended_all(notices: &[Notice]) -> Vec<Notice> {
+    let ends =
+        |violation: &str| notices.iter().any(|notice| notice.is_recovery() && notice.violation_id() == violation);
+    let is_open = |notice: &&Notice| !notice.is_recovery() && !ends(notice.violation_id());
+    let ends = notices.iter().filter(is_open).map(|notice| notice.forgotten(clock::wall()));
+    notices.iter().cloned().chain(ends).collect()
+}
+
 fn send(notifiers: &[&Notifier], notices: &[Notice], out: &mut dyn Write) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -101,11 +113,14 @@ fn send(notifiers: &[&Notifier], notices: &[Notice], out: &mut dyn Write) -> Res
         .map_err(|error| Failure::Message(format!("cannot start: {error}")))?;
     let transports = deliver::Transports::default();
     let mut code = FINE;
+    let notices = ended_all(notices);
     for notifier in notifiers {
-        for notice in notices {
+        for notice in &notices {
             let notices = &[notice.as_test()];
             let key = deliver::key(&notifier.name, notices);
             let batch = Batch { notices, key: &key, now: clock::wall(), is_test: true };
+            // A notifier may write there, too.
+            out.flush().map_err(|error| Failure::Output(error, code))?;
             let outcome = runtime.block_on(transports.attempt(notifier, &batch));
             let said = match outcome {
                 Outcome::Accepted => "accepted".to_string(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::terminal::printable;
 use crate::engine::Transition;
 use crate::outbox::{Directory, Dispatch, Input, Outbox, Queue};
-use crate::plan::{Plan, Timestamp};
+use crate::plan::{Notifier, Plan, Timestamp};
 use crate::route::Notice;
 
 const HOUR: i64 = 3_600_000_000;
@@ -50,7 +50,7 @@ impl Night {
     pub fn parse(text: &str) -> Result<(i64, i64), String> {
         let hour = |text: &str| text.trim().parse().ok().filter(|hour| (0..=24).contains(hour));
         let hours = text.split_once('-').and_then(|(from, to)| Some((hour(from)?, hour(to)?)));
-        hours.ok_or_else(|| "expected hours of the day, as in 22-7".to_string())
+        hours.filter(|(from, to)| from != to).ok_or_else(|| "expected hours of the day, as in 22-7".to_string())
     }
 
     /// `+01:00`, `-3`, `0`: in microseconds.
@@ -130,13 +130,7 @@ impl NotifyPlan {
                 of.at_night += 1;
                 of.nights.insert(night);
                 if of.shown.len() < SHOWN {
-                    let first = Notice::parse(&dispatch.notices[0].line);
-                    let said = first.map(|notice| format!("{}: {}", notice.text("status"), notice.text("summary")));
-                    let more = match dispatch.notices.len() {
-                        1 => String::new(),
-                        n => format!(" and {} more", n - 1),
-                    };
-                    of.shown.push((now, format!("{}{more}", said.unwrap_or_default())));
+                    of.shown.push((now, said(&dispatch)));
                 }
             }
             self.outbox.step(&Input::Accepted { notifier: name, number: dispatch.number });
@@ -148,9 +142,10 @@ impl NotifyPlan {
         self.pass(Timestamp::MAX);
         let Night { from, to, .. } = self.night;
         let mut text = format!("who would have been told (night is {from}:00 to {to}:00{})\n", self.zone());
-        let names = self.outbox.directory().notifiers.keys().cloned().collect::<Vec<_>>();
-        for name in names {
-            self.notifiers.entry(name).or_default();
+        // The one to standard output is there whether or not anybody has written it.
+        let is_shown = |name: &&Arc<str>| name.as_ref() != Notifier::STANDARD_OUTPUT;
+        for name in self.outbox.directory().notifiers.keys().filter(is_shown) {
+            self.notifiers.entry(Arc::clone(name)).or_default();
         }
         for (name, of) in &self.notifiers {
             let OfNotifier { messages, violations, recoveries, at_night, .. } = of;
@@ -171,7 +166,10 @@ impl NotifyPlan {
             }
             text.push('\n');
             for (time, said) in &of.shown {
-                let _ = writeln!(text, "    {time}  {}", printable(said));
+                // By the clock of those who sleep.
+                let local = time.plus(self.night.ahead).to_string();
+                let local = local.get(..16).unwrap_or(&local).replace('T', " ");
+                let _ = writeln!(text, "    {local}  {}", printable(said));
             }
             let hidden = *at_night - of.shown.len() as u64;
             if hidden > 0 {
@@ -193,6 +191,20 @@ impl NotifyPlan {
             minutes => format!(" UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60),
         }
     }
+}
+
+/// What a message says, in a line.
+fn said(dispatch: &Dispatch) -> String {
+    let first = Notice::parse(&dispatch.notices[0].line);
+    let first =
+        first.map(|notice| format!("{}: {}", notice.text("status"), notice.text("summary"))).unwrap_or_default();
+    let rest = &dispatch.notices[1..];
+    let recoveries = rest.iter().filter(|kept| kept.is_recovery).count() as u64;
+    let violations = rest.len() as u64 - recoveries;
+    let counted = [(violations, "violation", "violations"), (recoveries, "recovery", "recoveries")];
+    let counted = counted.into_iter().filter(|(n, ..)| *n > 0).map(|(n, one, more)| many(n, one, more));
+    let counted: Vec<String> = counted.collect();
+    if counted.is_empty() { first } else { format!("{first}; and {}", counted.join(", ")) }
 }
 
 fn many(n: u64, one: &str, more: &str) -> String {
@@ -230,5 +242,6 @@ mod tests {
         }
         assert_eq!(Night::parse("22-7"), Ok((22, 7)));
         assert!(Night::parse("22").is_err() && Night::parse("25-3").is_err());
+        assert!(Night::parse("7-7").is_err());
     }
 }

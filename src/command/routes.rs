@@ -14,6 +14,8 @@ use crate::plan::{Plan, Route};
 use crate::route::{Notice, Trace, trace};
 use crate::server::clock;
 
+const SHADOW: &str = "a threshold with `:shadow` is never routed";
+
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
     highwater routes -c thresholds                                # of each threshold, who hears of a violation\n  \
@@ -65,7 +67,11 @@ fn overview(plan: &Plan, routes: &[Route], format: Format, out: &mut dyn Write) 
             false => trace(routes, &sample::sample(plan, at, Verdict::Violation, now)).notifiers,
         };
         match format {
-            Format::Json => writeln!(out, "{}", json!({"threshold": threshold.id, "notifiers": notifiers}))?,
+            Format::Json => {
+                let note = if threshold.output.shadow { SHADOW } else { "" };
+                let line = json!({"threshold": threshold.id, "notifiers": notifiers, "note": note});
+                writeln!(out, "{line}")?;
+            }
             Format::Human => {
                 let who = if threshold.output.shadow { "nobody: `:shadow`".to_string() } else { named(&notifiers) };
                 writeln!(out, "{}  →  {who}", terminal::printable(&threshold.id))?;
@@ -86,20 +92,22 @@ fn explain(routes: &[Route], notice: &Notice, format: Format, out: &mut dyn Writ
     let Trace { notifiers, .. } = trace(routes, notice);
     let is_shadow = notice.json().get("shadow").is_some_and(|shadow| shadow == true);
     let why = match (is_shadow, notice.is_recovery()) {
-        (true, _) => "a threshold with `:shadow` is never routed",
+        (true, _) => SHADOW,
         (_, true) => {
             "a recovery goes to whoever was told of its violation, at the address of then; routes do not ask it"
         }
         _ => "",
     };
     if format == Format::Json {
-        let notifiers = if why.is_empty() { json!(notifiers) } else { serde_json::Value::Null };
-        let id = notice.violation_id();
-        return writeln!(
-            out,
-            "{}",
-            json!({"violation_id": id, "status": notice.text("status"), "notifiers": notifiers, "note": why})
-        );
+        let (notifiers, steps) = match why.is_empty() {
+            true => (json!(notifiers), trace(routes, notice).to_string().lines().map(str::to_string).collect()),
+            false => (serde_json::Value::Null, Vec::new()),
+        };
+        let line = json!({
+            "violation_id": notice.violation_id(), "threshold": notice.text("threshold"), "status": notice.text("status"),
+            "notifiers": notifiers, "why": steps, "note": why,
+        });
+        return writeln!(out, "{line}");
     }
     let said = format!("{}  {}", notice.text("status"), notice.text("summary"));
     writeln!(out, "{}", terminal::printable(&said))?;

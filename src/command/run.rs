@@ -3,14 +3,15 @@
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 
 use clap::{Args, ValueEnum};
 
 use super::{FAILED, FINE};
 use super::{log, state_folder, terminal};
 use crate::config::{self, Unset};
+use crate::deliver;
 use crate::edn;
 use crate::plan::{Listener, Place, Plan};
 use crate::server::{self, Failure, Settings};
@@ -81,7 +82,8 @@ fn serve(args: RunArgs) -> u8 {
         }
         FAILED
     };
-    let plan = match load(&args, args.log == Log::Human && terminal::colour_stderr()) {
+    let read = Arc::new(Read::default());
+    let plan = match load(&args, args.log == Log::Human && terminal::colour_stderr(), &read) {
         Ok((plan, said)) => {
             match args.log {
                 Log::Human => drop(write!(io::stderr(), "{said}")),
@@ -99,8 +101,13 @@ fn serve(args: RunArgs) -> u8 {
         Ok(state) => state,
         Err(message) => return refuse(&line(&message)),
     };
-    let load = Arc::new(move || load(&again, false));
-    let settings = Settings { lanes, record: args.record.clone(), state, load, last_words: log::flush };
+    let load = {
+        let read = Arc::clone(&read);
+        Arc::new(move || load(&again, false, &read))
+    };
+    let looked = Arc::clone(&args);
+    let changed = Arc::new(move || read.changed(&looked.config));
+    let settings = Settings { lanes, record: args.record.clone(), state, load, changed, last_words: log::flush };
     match server::run(plan, &settings) {
         Ok(counters) => {
             report(&counters);
@@ -134,10 +141,16 @@ fn folder(args: &RunArgs, plan: &Plan) -> Result<Option<PathBuf>, String> {
 }
 
 /// The plan with what the command line says, and lints; or all that is wrong. Lines of text either way.
-fn load(args: &RunArgs, colour: bool) -> Result<(Plan, String), String> {
-    let loaded = config::load(&args.config, &config::Process, Unset::Error);
-    let said = edn::human(&loaded.sources, &loaded.diagnostics, colour);
+fn load(args: &RunArgs, colour: bool, read: &Read) -> Result<(Plan, String), String> {
+    let environment = config::Noting::new(&config::Process);
+    let before = config::stamp(&args.config);
+    let loaded = config::load(&args.config, &environment, Unset::Error);
+    read.note(before, environment.files());
+    let mut said = edn::human(&loaded.sources, &loaded.diagnostics, colour);
     let Some(mut plan) = loaded.plan else { return Err(said) };
+    for missing in deliver::preflight(&plan.routing) {
+        said.push_str(&line(&missing));
+    }
     let server = &mut plan.server;
     for (option, text, listeners) in [
         ("--tcp", &args.tcp, &mut server.tcp),
@@ -157,6 +170,33 @@ fn load(args: &RunArgs, colour: bool) -> Result<(Plan, String), String> {
         return Err(line(&format!("{exposed}; {}", exposed.remedy())));
     }
     Ok((plan, said))
+}
+
+/// What the files were like that were read last.
+#[derive(Default)]
+struct Read(Mutex<Stamps>);
+
+#[derive(Default)]
+struct Stamps {
+    configuration: u64,
+    /// Those of `#file`.
+    secrets: u64,
+    paths: Vec<PathBuf>,
+}
+
+impl Read {
+    fn note(&self, configuration: u64, paths: Vec<PathBuf>) {
+        let secrets = config::stamp_files(&paths);
+        *server::lock(&self.0) = Stamps { configuration, secrets, paths };
+    }
+
+    /// Something else, if files are others now: a number for what they are like.
+    fn changed(&self, config: &[PathBuf]) -> Option<u64> {
+        let read = server::lock(&self.0);
+        let (configuration, secrets) = (config::stamp(config), config::stamp_files(&read.paths));
+        let is_same = (configuration, secrets) == (read.configuration, read.secrets);
+        (!is_same).then_some(configuration.wrapping_mul(31) ^ secrets)
+    }
 }
 
 fn line(message: &str) -> String {

@@ -40,8 +40,9 @@ impl Of {
             }
             None => 0,
             Some(id) => plan.thresholds.iter().position(|threshold| threshold.id == *id).ok_or_else(|| {
-                let ids = plan.thresholds.iter().take(5).map(|threshold| format!("\n  {}", threshold.id));
-                format!("there is no threshold {id}; there are{}", ids.collect::<String>())
+                let ids: Vec<&str> = plan.thresholds.iter().take(5).map(|threshold| threshold.id.as_str()).collect();
+                let more = if plan.thresholds.len() > ids.len() { ", …" } else { "" };
+                format!("there is no threshold {id}; there are {}{more}", ids.join(", "))
             })?,
         };
         Ok([Verdict::Violation, Verdict::Ok].map(|to| sample(plan, at, to, now)).to_vec())

@@ -1,7 +1,8 @@
 //! Where the values of `#env` and `#file` come from.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a configuration may ask of the machine.
 pub trait Environment {
@@ -40,6 +41,37 @@ impl Environment for Process {
             return Err(io::Error::other("it is larger than 64 KiB"));
         }
         Ok(text)
+    }
+}
+
+/// Another environment, and which files it was asked for.
+pub struct Noting<'e> {
+    inner: &'e dyn Environment,
+    files: RefCell<Vec<PathBuf>>,
+}
+
+impl<'e> Noting<'e> {
+    pub fn new(inner: &'e dyn Environment) -> Noting<'e> {
+        Noting { inner, files: RefCell::default() }
+    }
+
+    /// The files, in the order in which they were first asked for.
+    pub fn files(self) -> Vec<PathBuf> {
+        self.files.into_inner()
+    }
+}
+
+impl Environment for Noting<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.inner.variable(name)
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        let mut files = self.files.borrow_mut();
+        if !files.iter().any(|known| known == path) {
+            files.push(path.to_path_buf());
+        }
+        self.inner.file(path)
     }
 }
 

@@ -1,9 +1,12 @@
 //! Which files a configuration is, and their texts.
 
 use std::collections::HashSet;
+use std::collections::hash_map::DefaultHasher;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::catalogue;
@@ -38,15 +41,15 @@ const DEFAULTS: [&str; 2] = ["thresholds.edn", "thresholds"];
 
 /// Reads files, and folders of `*.edn` in name order, without scenarios. A file reached twice is read once.
 pub(super) fn read(paths: &[PathBuf]) -> Files {
-    walk(paths, Walk::default())
+    walk(paths, Walk::default()).files
 }
 
 /// The same, and scenarios (`*.test.edn`) too.
 pub(super) fn read_all(paths: &[PathBuf]) -> Files {
-    walk(paths, Walk { with_scenarios: true, ..Walk::default() })
+    walk(paths, Walk { with_scenarios: true, ..Walk::default() }).files
 }
 
-fn walk(paths: &[PathBuf], mut walk: Walk) -> Files {
+fn walk(paths: &[PathBuf], mut walk: Walk) -> Walk {
     let default = DEFAULTS.iter().map(Path::new).find(|path| path.symlink_metadata().is_ok());
     match (paths.first(), default) {
         (Some(_), _) => paths.iter().for_each(|path| walk.path(path)),
@@ -60,7 +63,33 @@ fn walk(paths: &[PathBuf], mut walk: Walk) -> Files {
         let first = paths.first().map_or(Path::new(DEFAULTS[0]), PathBuf::as_path);
         walk.fault(first, ("only scenarios (`*.test.edn`)".to_string(), "name a file of thresholds too"));
     }
-    walk.files
+    walk
+}
+
+/// What the files of a configuration are like: another number as soon as one is written, replaced, added or removed,
+/// also behind a link. Nothing is read.
+pub fn stamp(paths: &[PathBuf]) -> u64 {
+    let mut walk = walk(paths, Walk { stamp: Some(DefaultHasher::new()), ..Walk::default() });
+    let mut stamp = walk.stamp.take().unwrap_or_default();
+    walk.files.unreadable.iter().for_each(|fault| fault.message.hash(&mut stamp));
+    stamp.finish()
+}
+
+/// The same of these files, and no others.
+pub fn stamp_files(paths: &[PathBuf]) -> u64 {
+    let mut stamp = DefaultHasher::new();
+    paths.iter().for_each(|path| hash_file(path, &mut stamp));
+    stamp.finish()
+}
+
+fn hash_file(path: &Path, stamp: &mut DefaultHasher) {
+    path.hash(stamp);
+    match fs::metadata(path) {
+        Ok(metadata) => {
+            (metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino(), metadata.dev()).hash(stamp);
+        }
+        Err(error) => error.kind().hash(stamp),
+    }
 }
 
 /// Reads one file, whatever it is called.
@@ -77,6 +106,8 @@ pub(super) fn one(path: &Path) -> Files {
 struct Walk {
     files: Files,
     with_scenarios: bool,
+    /// Instead of reading files: what they are like.
+    stamp: Option<DefaultHasher>,
     seen: HashSet<PathBuf>,
     /// How many files were come across, seen before or not.
     found: usize,
@@ -176,6 +207,10 @@ impl Walk {
     }
 
     fn text(&mut self, path: &Path) -> Result<String, Fault> {
+        if let Some(stamp) = &mut self.stamp {
+            hash_file(path, stamp);
+            return Ok(String::new());
+        }
         let file = File::open(path).map_err(|error| failed(&error))?;
         let mut bytes = Vec::new();
         file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;

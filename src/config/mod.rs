@@ -40,7 +40,8 @@ use crate::plan::Plan;
 use context::Context;
 
 pub use address::address;
-pub use environment::{Environment, Process};
+pub use environment::{Environment, Noting, Process};
+pub use files::{stamp, stamp_files};
 pub use scenario::{Scenarios, scenarios};
 
 /// What a configuration says, and what is to be said about it.

@@ -22,13 +22,17 @@ const THRESHOLDS: [(&str, ReadThresholds); 2] =
     [("histograms", paths::histograms), ("percentiles", paths::percentiles)];
 
 /// Keys that hold one value for the whole installation.
-const SETTINGS: [(&str, ReadSetting); 4] =
-    [("grace", grace), ("instance", instance), ("limits", limits), ("max-skew", max_skew)];
+const SETTINGS: [(&str, ReadSetting); 5] =
+    [("grace", grace), ("instance", instance), ("limits", limits), ("max-skew", max_skew), ("watch", watch)];
 
 /// Keys that this version does not know what to do with.
 const LATER: [&str; 4] = ["objectives", "pipelines", "sources", "streams"];
 
-const OTHER_WORDS: [(&str, &str); 37] = [
+const OTHER_WORDS: [(&str, &str); 41] = [
+    ("auto-reload", "watch"),
+    ("hot-reload", "watch"),
+    ("reload", "watch"),
+    ("watch-files", "watch"),
     ("alerting", "notifiers"),
     ("channels", "notifiers"),
     ("contact-points", "notifiers"),
@@ -107,6 +111,7 @@ struct Forms<'f> {
 struct Settings {
     grace: Option<i64>,
     max_skew: Option<i64>,
+    watch: bool,
     instance: Option<String>,
     limits: Limits,
     places: Vec<(&'static str, Span)>,
@@ -149,6 +154,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
         grace,
         grace_is_set: settings.grace.is_some(),
         max_skew: settings.max_skew.unwrap_or(Plan::MAX_SKEW),
+        watch: settings.watch,
         instance,
         limits: settings.limits,
         server,
@@ -280,6 +286,10 @@ fn grace(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context
 
 fn max_skew(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
     settings.max_skew = time::length(form, "`:max-skew`", time::SUSPICIOUS_GRACE, context).map(|length| length.micros);
+}
+
+fn watch(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {
+    settings.watch = values::truth(form, "`:watch`", context).unwrap_or_default();
 }
 
 fn instance(settings: &mut Settings, form: &Form, _key: Span, context: &mut Context) {

@@ -23,6 +23,10 @@ impl DeadLetters {
         DeadLetters { path }
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Appends them, and waits until they are on the disk.
     pub fn append<'d>(&self, dead: impl Iterator<Item = &'d Dead>) -> io::Result<()> {
         let mut lines = Vec::new();

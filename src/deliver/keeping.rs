@@ -1,8 +1,9 @@
 //! What the courier brings to the disk: the outbox, and dead letters.
 
-use super::courier::{Courier, Done, Now, blocking};
+use super::courier::{Courier, Done, Now, blocking, cut};
 use super::dead_letters;
-use crate::outbox::Input;
+use crate::outbox::{Dead, Input};
+use crate::route::Notice;
 
 impl Courier {
     /// Brings to the disk what is to outlive the process.
@@ -55,7 +56,8 @@ impl Courier {
         let before = last + 1;
         let Some(letters) = &self.dead_letters else {
             for dead in self.outbox.dead() {
-                tracing::error!("never told: {}", dead_letters::line(dead));
+                let line = dead_letters::line(dead);
+                tracing::error!("`:{}` is never told, and nothing is kept: {line}", dead.notifier);
             }
             return self.buried(before);
         };
@@ -69,8 +71,21 @@ impl Courier {
 
     pub(super) fn buried(&mut self, before: u64) {
         for dead in self.outbox.dead().filter(|dead| dead.number < before) {
+            if let Some(letters) = &self.dead_letters {
+                let (notifier, what, why, path) = (&dead.notifier, subject(dead), &dead.why, letters.path());
+                tracing::error!("`:{notifier}` is never told of {what}: {why}; it is in {}", path.display());
+            }
             self.deliveries.of(&dead.notifier, |numbers| numbers.dead += 1);
         }
         self.step(&Input::Buried { before });
     }
+}
+
+/// What a dead letter is about, for people.
+fn subject(dead: &Dead) -> String {
+    let first = dead.lines.first().and_then(Notice::read);
+    let said = first.map(|notice| format!("{}: {}", notice.text("status"), notice.text("summary"))).unwrap_or_default();
+    let more = dead.lines.len().saturating_sub(1);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("“{}”{more}", cut(&said))
 }

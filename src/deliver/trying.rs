@@ -150,7 +150,6 @@ impl Courier {
 
     fn reject(&mut self, notifier: &Arc<str>, number: u64, why: &str, now: Now) {
         let why = cut(why);
-        tracing::error!("`:{notifier}` will never take a notice: {why}; it is a dead letter");
         self.deliveries.of(notifier, |numbers| numbers.trouble = Some(why.clone()));
         let notifier = Arc::clone(notifier);
         self.step(&Input::Rejected { now: now.wall, notifier, number, why: why.into() });

@@ -84,6 +84,11 @@ impl<'t> Row<'t> {
         }
     }
 
+    /// Whether, as row `at` of so many, it begins with a `#_` or has nothing else.
+    fn leaves_out_alone(&self, at: usize, of: usize) -> bool {
+        (at > 0 && matches!(self.parts.first(), Some(Part::Marker))) || (of > 1 && self.forms == 0)
+    }
+
     /// The form that it begins with.
     pub(super) fn first_form(&self) -> Option<&Node<'t>> {
         match self.parts.first() {
@@ -237,6 +242,8 @@ impl<'t> Builder<'t> {
         let flat = inner.map(|inner| open.len() + inner + blanks + close.len());
         // Two checks on one line are hard to read.
         let flat = flat.filter(|_| kind == Kind::List || maps < 2);
+        // What is left out on a line of its own stays there; in one line nothing would tell that it was.
+        let flat = flat.filter(|_| !rows.iter().enumerate().any(|(at, row)| row.leaves_out_alone(at, rows.len())));
         let holds_map = if kind == Kind::Map { !rows.is_empty() } else { kind == Kind::Sequence && maps > 0 };
         Node { id, shape: Shape::Group(Group { open, close, rows }), flat, holds_map }
     }

@@ -17,7 +17,8 @@ impl Transition {
     pub fn sample(plan: &Plan, at: usize, to: Verdict, now: Timestamp) -> Transition {
         let threshold = &plan.thresholds[at];
         let (interval, every) = (threshold.interval.micros(), threshold.every.micros());
-        let violated = now.micros().div_euclid(every) * every;
+        // Both have been: whoever is told of the recovery closes it.
+        let violated = (now.micros().div_euclid(every) - 1) * every;
         let (since, end) = (Timestamp::clamped(violated), Timestamp::clamped(violated));
         // A recovery is of the next window.
         let end = if to == Verdict::Ok { end.plus(every) } else { end };

@@ -155,6 +155,7 @@ impl<'a> Settings<'a> {
             grace: self.grace,
             grace_is_set: true,
             max_skew: self.max_skew,
+            watch: false,
             instance: self.instance.into_owned(),
             limits: self.limits,
             server: Server::default(),

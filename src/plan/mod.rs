@@ -40,6 +40,8 @@ pub struct Plan {
     pub grace_is_set: bool,
     /// How far ahead of the machine's clock an event may be, in microseconds.
     pub max_skew: i64,
+    /// Whether the daemon reads its files again when they change.
+    pub watch: bool,
     /// The name of this installation.
     pub instance: String,
     pub limits: Limits,

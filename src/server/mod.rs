@@ -22,6 +22,7 @@ mod start;
 mod state;
 mod tls;
 mod udp;
+mod watch;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,7 +1,7 @@
 //! Reading the thresholds again while the daemon runs: checked first, and an error changes nothing at all.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, mpsc as std_mpsc};
 
 use serde_json::{Value as Json, json};
@@ -73,6 +73,7 @@ pub async fn answer(
     started: Arc<Plan>,
     judge: std_mpsc::Sender<judge::Request>,
     reloads: Arc<Reloads>,
+    is_watched: Arc<AtomicBool>,
 ) {
     while let Some(Request { why, reply }) = requests.recv().await {
         // Who asked has gone, and others may have asked as well.
@@ -85,7 +86,14 @@ pub async fn answer(
         let loaded = loaded.unwrap_or_else(|_| Err("reading the configuration failed\n".to_string()));
         let result = match loaded {
             Err(said) => Err(said),
-            Ok((plan, warnings)) => apply(plan, &warnings, &started, &judge).await,
+            Ok((plan, warnings)) => {
+                let watch = plan.watch;
+                let applied = apply(plan, &warnings, &started, &judge).await;
+                if applied.is_ok() {
+                    is_watched.store(watch, Relaxed);
+                }
+                applied
+            }
         };
         reloads.note(&result);
         match &result {
@@ -138,7 +146,8 @@ async fn apply(
 
 /// A line for each thing that became of thresholds.
 fn describe(edits: &Edits) -> String {
-    let mut text = format!("reloaded: {} thresholds kept\n", edits.count(Edit::Kept));
+    let kept = edits.count(Edit::Kept);
+    let mut text = format!("reloaded: {kept} threshold{} kept\n", if kept == 1 { "" } else { "s" });
     for edit in [Edit::Bounds, Edit::Windows, Edit::New, Edit::Removed] {
         let ids: Vec<&str> = edits.0.iter().filter(|(_, of)| *of == edit).map(|(id, _)| id.as_str()).collect();
         if ids.is_empty() {

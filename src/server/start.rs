@@ -26,6 +26,7 @@ use super::keep::Keeper;
 use super::notices::Notices;
 use super::record::Recorder;
 use super::reload::{self, Load, Reloads};
+use super::watch::{self, Changed};
 use super::{clock, files, state, tls};
 use crate::deliver::{self, Deliveries, Directory, Origin, Outbox};
 use crate::engine::Evaluator;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// Reads the plan again.
     pub load: Arc<Load>,
+    /// Whether files are others than those that were read last.
+    pub changed: Arc<Changed>,
     /// Writes out the log, before the process is ended at once.
     pub last_words: fn(),
 }
@@ -295,8 +298,11 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let answering = tokio::task::spawn_local(accept::answer(accepting, Rc::clone(&reception)));
     let load = Arc::clone(&settings.load);
     let judge = requests.clone();
-    let reload = reload::answer(reload_requests, load, Arc::clone(&plan), judge, reloads);
+    let is_watched = Arc::new(AtomicBool::new(plan.watch));
+    let watching = Arc::clone(&is_watched);
+    let reload = reload::answer(reload_requests, load, Arc::clone(&plan), judge, reloads, is_watched);
     let reloader = tokio::task::spawn_local(reload);
+    let watcher = tokio::task::spawn_local(watch::watch(Arc::clone(&settings.changed), watching, reloading.clone()));
 
     let why = tokio::select! {
         name = signals.stop(&reloading) => Stop::Signal(name),
@@ -313,6 +319,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     }
     let _ = requests.send(judge::Request::Stop);
     signals.unless_again(end, asked, &reloading).await;
+    watcher.abort();
     reloader.abort();
     answering.abort();
     let _ = answering.await;

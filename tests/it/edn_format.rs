@@ -73,7 +73,7 @@ fn comments(text: &str) -> Vec<usize> {
 fn check(text: &str) -> String {
     let formatted = format(text).expect("readable");
     assert_eq!(meaning(&formatted), meaning(text), "{formatted}");
-    assert_eq!(format(&formatted).as_ref(), Ok(&formatted), "once more");
+    assert_eq!(format(&formatted).as_ref(), Ok(&formatted), "once more: {text}");
     assert_eq!(comments(&formatted), comments(text), "{text}\n{formatted}");
     formatted
 }

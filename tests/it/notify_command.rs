@@ -47,6 +47,32 @@ fn a_test_is_marked_and_ends_nothing_that_is_real() {
 }
 
 #[test]
+fn a_test_of_standard_output_and_of_a_violation_alone_ends() {
+    let home = Home::new(&format!("{{:routes [(notify :log)] {SLOW}}}"));
+    let (code, out, err) = run(&home, &["notify", "--send", ":log"]);
+    assert_eq!(code, Some(0), "{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!([lines[1], lines[3]], [":log  violation  accepted", ":log  ok  accepted"], "{out}");
+    assert!(lines[0].contains(r#""status":"violation""#) && lines[2].contains(r#""status":"ok""#), "{out}");
+    fs::write(home.0.join("told.jsonl"), format!("{}\n", lines[0])).unwrap();
+    let (code, out, err) = run(&home, &["notify", "--send", ":log", "--transition", "told.jsonl"]);
+    assert_eq!(code, Some(0), "{err}");
+    let statuses: Vec<&str> = out.lines().filter(|line| line.starts_with(':')).collect();
+    assert_eq!(statuses, [":log  violation  accepted", ":log  ok  accepted"], "{out}");
+}
+
+#[test]
+fn what_is_missing_on_this_machine_is_said_before_it_matters() {
+    let home = Home::new(&format!(
+        r#"{{:notifiers {{:x {{:type :exec :command ["no-such-program"]}}}} :routes [(notify :x)] {SLOW}}}"#
+    ));
+    let (code, _, err) = run(&home, &["notify", "--dry-run"]);
+    assert_eq!(code, Some(0));
+    let said = "highwater: `:x` cannot be told as things are: no-such-program: no such program in `PATH`\n";
+    assert_eq!(err, said);
+}
+
+#[test]
 fn what_does_not_take_a_test_is_said() {
     let home = Home::new(&format!(
         r#"{{:notifiers {{:hook {{:type :webhook :url "http://127.0.0.1:1/"}}}} :routes [(notify :hook)] {SLOW}}}"#
@@ -80,7 +106,10 @@ fn routes_are_shown_for_each_threshold_and_explained_for_one() {
     }
     let (_, json, _) = run(&home, &["routes", "--format", "json"]);
     let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
-    assert_eq!(first, serde_json::json!({"threshold": "[:percentiles \"q\" 0.5 60]", "notifiers": ["hook"]}));
+    assert_eq!(
+        first,
+        serde_json::json!({"threshold": "[:percentiles \"q\" 0.5 60]", "notifiers": ["hook"], "note": ""})
+    );
     let (code, _, err) = run(&home, &["routes", "--threshold", "slow"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("there is no threshold slow; there are"), "{err}");
@@ -111,5 +140,6 @@ fn a_replay_counts_who_would_have_been_told_and_when_at_night() {
     assert!(plan.lines().any(|line| line.starts_with("  :hook  ")), "{plan}");
     let told = plan.lines().find(|line| line.starts_with("  :hook  ")).unwrap();
     assert_eq!(told, expected);
-    assert!(plan.contains("2023-11-14T22:0"), "{plan}");
+    let shown = "    2023-11-14 22:02  violation: ";
+    assert!(plan.lines().any(|line| line.starts_with(shown) && line.ends_with("; and 1 recovery")), "{plan}");
 }

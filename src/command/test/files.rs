@@ -43,9 +43,9 @@ fn is_test(name: &str) -> bool {
 fn holds(folder: &Path, depth: usize, is_it: &dyn Fn(&str) -> bool) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.into_iter().any(|entry| {
-        let path = entry.path();
-        if path.is_dir() {
-            depth < MAX_DEPTH && holds(&path, depth + 1, is_it)
+        // A link to a folder may lead back.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            depth < MAX_DEPTH && holds(&entry.path(), depth + 1, is_it)
         } else {
             is_it(&entry.file_name().to_string_lossy())
         }
@@ -133,7 +133,7 @@ pub fn stamps(paths: &[PathBuf], config: &[PathBuf]) -> Vec<(PathBuf, Option<(Sy
 fn edn_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.is_dir() && depth < MAX_DEPTH {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && depth < MAX_DEPTH {
             edn_files(&path, depth + 1, files);
         } else if path.extension().is_some_and(|extension| extension == "edn") && files.len() < MOST {
             files.push(path);

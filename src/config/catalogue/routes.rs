@@ -273,9 +273,8 @@ pub fn untold(span: Span, ids: &[&str], count: usize) -> Diagnostic {
     let shown: Vec<String> = ids.iter().map(|id| code(id)).collect();
     let more = count.saturating_sub(shown.len());
     let list = if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { one_and(&shown) };
-    let subject = if count == 1 { "1 threshold" } else { "thresholds" };
-    let number = if count == 1 { String::new() } else { format!("{count} ") };
-    lint("W033", span, format!("the violations of {number}{subject} reach no notifier: {list}"))
+    let subject = if count == 1 { "1 threshold".to_string() } else { format!("{count} thresholds") };
+    lint("W033", span, format!("the violations of {subject} reach no notifier: {list}"))
         .here("no route is theirs")
         .help("add a route for them, such as `(else (notify :log))`; or say `:shadow true` in those that nobody is to hear of")
 }

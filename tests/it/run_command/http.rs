@@ -258,7 +258,7 @@ fn a_limited_number_waits_for_the_judge_and_others_are_told_so() {
     assert!(refused[0].1.contains("ask again"), "{}", refused[0].1);
     assert!(answers.iter().all(|(status, _)| [200, 503].contains(status)));
     let (status, said) = answer(reload);
-    assert!(status == 200 && said.contains("1 thresholds kept"), "{said}");
+    assert!(status == 200 && said.contains("1 threshold kept"), "{said}");
     // Nobody waits for these answers; and the end waits for none.
     (0..16).for_each(|_| drop(ask("GET", "/state?groups=10000")));
     wait_for("there is room again", || daemon.http("GET", "/state", &[], b"").0 == 200);

@@ -25,7 +25,7 @@ fn what_did_not_change_keeps_its_windows() {
     rewrite(&daemon, r#"{:percentiles {"q" {0.5 {:<= 100 :interval 86400}} "r" {0.5 {:<= 100 :interval 86400}}}}"#);
     let (status, said) = daemon.http("POST", "/reload", &[], b"");
     assert_eq!(status, 200, "{said}");
-    assert!(said.starts_with("reloaded: 1 thresholds kept\n"), "{said}");
+    assert!(said.starts_with("reloaded: 1 threshold kept\n"), "{said}");
     assert!(said.contains("\nnew: [:percentiles \"r\" 0.5 86400]\n"), "{said}");
     assert!(said.contains("\nremoved: [:percentiles \"q\" 0.99 86400]\n"), "{said}");
     connection.send(vec![event(1); 2]);
@@ -92,4 +92,61 @@ fn what_is_listened_on_is_read_at_the_start_only() {
     let (status, said) = daemon.http("POST", "/reload", &[], b"");
     assert!(status == 200 && said.contains("`:state` has changed"), "{status} {said}");
     assert_eq!(daemon.http("GET", "/reload", &[], b"").0, 405);
+}
+
+#[test]
+fn files_that_change_are_read_by_itself_however_they_are_written() {
+    let written = |limit: u32| {
+        format!(
+            r#"{{:watch true :percentiles {{"q" {{0.5 {{:<= 100 :interval 86400 :name "{limit}"}}}}}}
+                :notifiers {{:hook {{:type :webhook :url #file "url"}}}} :routes [(notify :hook)]}}"#
+        )
+    };
+    let home = super::super::daemon::Home::new(&written(1));
+    let thresholds = home.0.join("thresholds.edn");
+    fs::write(home.0.join("url"), "http://127.0.0.1:1/a").unwrap();
+    let daemon = Daemon::start_in(&home, &[]);
+    let mut reloads = [0.0, 0.0];
+    let mut expect = |what: &str, is_applied: bool| {
+        reloads[usize::from(is_applied)] += 1.0;
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let counted = || ["refused", "applied"].map(|what| metric_with(&daemon, "highwater_reloads_total", what));
+        while counted() != reloads {
+            assert!(std::time::Instant::now() < deadline, "{what}: {:?}\n{}", counted(), daemon.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    fs::write(&thresholds, written(2)).unwrap();
+    expect("written in place", true);
+    fs::write(home.0.join("url"), "http://127.0.0.1:1/b").unwrap();
+    expect("a secret", true);
+    fs::write(home.0.join("new"), written(3)).unwrap();
+    fs::rename(home.0.join("new"), &thresholds).unwrap();
+    expect("renamed, as editors do", true);
+    // As Kubernetes mounts a ConfigMap: a link to a link to a folder that is switched.
+    for (version, limit) in [("..1", 4), ("..2", 5)] {
+        fs::create_dir(home.0.join(version)).unwrap();
+        fs::write(home.0.join(version).join("thresholds.edn"), written(limit)).unwrap();
+    }
+    std::os::unix::fs::symlink("..1", home.0.join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/thresholds.edn", home.0.join("link")).unwrap();
+    fs::rename(home.0.join("link"), &thresholds).unwrap();
+    expect("a link", true);
+    std::os::unix::fs::symlink("..2", home.0.join("..data_tmp")).unwrap();
+    fs::rename(home.0.join("..data_tmp"), home.0.join("..data")).unwrap();
+    expect("a link that is switched", true);
+    fs::remove_file(&thresholds).unwrap();
+    expect("removed", false);
+    fs::write(&thresholds, "{").unwrap();
+    expect("broken", false);
+    fs::write(&thresholds, written(6)).unwrap();
+    expect("mended", true);
+    assert_eq!(whole_state(&daemon)["thresholds"][0]["threshold"], "6");
+    fs::write(&thresholds, written(7).replace("true", "false")).unwrap();
+    expect("not watched any more", true);
+    fs::write(&thresholds, written(8).replace("true", "false")).unwrap();
+    // Twice as long as it takes to see a change and to see that it rests.
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(metric_with(&daemon, "highwater_reloads_total", "applied"), reloads[1]);
+    assert!(daemon.log().contains("files have changed: reloaded: "), "{}", daemon.log());
 }
