@@ -1,13 +1,12 @@
 //! `highwater fmt`: threshold files in one style.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FAILED, FINE, FOUND, terminal};
+use super::replace::{MARK, replace};
+use super::{FAILED, FINE, FOUND, Failure, ended, number, say, terminal};
 use crate::config;
 use crate::edn::{self, SourceFile, Sources};
 
@@ -46,11 +45,15 @@ struct Outcome {
 ///
 /// With `--check` nothing is written: files that would change are listed on `out`, with the first difference on `err`.
 pub fn run(args: &FmtArgs, input: &mut dyn Read, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    ended(format_all(args, input, out, err), err)
+}
+
+fn format_all(args: &FmtArgs, input: &mut dyn Read, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
     let paths: Vec<PathBuf> = args.config.iter().chain(&args.paths).cloned().collect();
     let is_input = |path: &PathBuf| path.as_os_str() == "-";
     if paths.iter().any(is_input) && paths.len() > 1 {
-        let _ = writeln!(err, "highwater: `-` is standard input and stands alone: name it without other paths");
-        return FAILED;
+        let message = "`-` is standard input and stands alone: name it without other paths";
+        return Err(Failure::Message(message.to_string()));
     }
     let mut outcome = Outcome::default();
     let done = match paths.iter().any(is_input) {
@@ -62,10 +65,10 @@ pub fn run(args: &FmtArgs, input: &mut dyn Read, out: &mut dyn Write, err: &mut 
         Outcome { changed: 1.., .. } if args.check => FOUND,
         _ => FINE,
     };
-    if let Err(error) = done.and_then(|()| out.flush()) {
-        return terminal::output_failed(&error, code, err);
+    match done.and_then(|()| out.flush()) {
+        Ok(()) => Ok(code),
+        Err(error) => Err(Failure::Output(error, code)),
     }
-    code
 }
 
 fn from_input(
@@ -80,11 +83,14 @@ fn from_input(
     let text = input.take(edn::MAX_BYTES as u64 + 1).read_to_end(&mut bytes).and_then(|_| {
         String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8: save it as UTF-8"))
     });
-    let text = match text {
-        Ok(text) => text,
+    let (mark, text) = match text {
+        Ok(text) => match text.strip_prefix(MARK) {
+            Some(text) => (MARK, text.to_string()),
+            None => ("", text),
+        },
         Err(error) => {
             outcome.failed += 1;
-            let _ = writeln!(err, "highwater: standard input: {error}");
+            say(err, &format!("highwater: standard input: {error}"));
             return Ok(());
         }
     };
@@ -95,6 +101,7 @@ fn from_input(
         if args.check {
             return report(file, &formatted, outcome, out, err);
         }
+        out.write_all(mark.as_bytes())?;
         out.write_all(formatted.as_bytes())?;
     }
     Ok(())
@@ -115,19 +122,18 @@ fn in_place(
         if args.check {
             report(file, &formatted, outcome, out, err)?;
         } else if formatted != file.text {
-            match replace(path, &formatted) {
+            match replace(path, &file.text, &formatted) {
                 Ok(()) => outcome.changed += 1,
                 Err(error) => {
                     outcome.failed += 1;
-                    let _ = writeln!(err, "highwater: {}: {error}", file.path);
+                    say(err, &format!("highwater: {}: {error}", file.path));
                 }
             }
         }
     }
-    let (done, changed) = (if args.check { "would change" } else { "formatted" }, outcome.changed);
-    let noun = if outcome.files == 1 { "file" } else { "files" };
-    let _ = out.flush();
-    let _ = writeln!(err, "{done} {changed} of {} {noun}", outcome.files);
+    out.flush()?;
+    let done = if args.check { "would change" } else { "formatted" };
+    say(err, &format!("{done} {} of {}", outcome.changed, number(outcome.files, "file")));
     Ok(())
 }
 
@@ -193,39 +199,4 @@ fn first_difference(old: &str, new: &str) -> String {
         }
     }
     text
-}
-
-/// Writes a file anew, as a whole or not at all: a link stays a link, and who may read it stays.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let real = fs::canonicalize(path)?;
-    let metadata = fs::metadata(&real)?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("not a regular file: `highwater fmt -` formats standard input"));
-    }
-    if metadata.permissions().readonly() {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it may not be written: let this user write it"));
-    }
-    let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else {
-        return Err(io::Error::other("not a file in a folder"));
-    };
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}.tmp", std::process::id()));
-    let temporary = folder.join(hidden);
-    let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-    let written = fill(file, text, &metadata).and_then(|()| fs::rename(&temporary, &real));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
-fn fill(mut file: File, text: &str, metadata: &fs::Metadata) -> io::Result<()> {
-    file.write_all(text.as_bytes())?;
-    let ours = file.metadata()?;
-    if (ours.uid(), ours.gid()) != (metadata.uid(), metadata.gid()) {
-        std::os::unix::fs::fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
-    }
-    file.set_permissions(metadata.permissions())?;
-    file.sync_all()
 }

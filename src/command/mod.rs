@@ -6,6 +6,7 @@ pub mod fmt;
 mod log;
 pub mod notify;
 mod notify_plan;
+mod replace;
 pub mod replay;
 pub mod routes;
 pub mod run;

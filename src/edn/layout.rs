@@ -291,6 +291,10 @@ impl Measures {
     /// Where the value of a key at `column` stands, if it would be at column `beside` beside it; and its cost.
     fn place(&mut self, value: &Node, column: usize, beside: usize, tail: usize) -> (Place, Cost) {
         let beside_cost = self.cost(value, beside, tail);
+        // Maps of several lines, as in `:scenarios`, are a list of their own, not a value of an entry of a file.
+        if column <= 1 && value.maps().is_some_and(|maps| maps < beside_cost.lines) {
+            return (Place::Below, self.cost(value, column, tail));
+        }
         if value.atom().is_some() || fits(value, beside, tail) || self.left == 0 {
             return (Place::Beside, beside_cost);
         }

@@ -60,6 +60,14 @@ impl<'t> Node<'t> {
             Shape::Tagged(..) | Shape::Group(_) => None,
         }
     }
+
+    /// How many rows a vector of maps has.
+    pub(super) fn maps(&self) -> Option<usize> {
+        match &self.shape {
+            Shape::Group(group) if group.open == "[" && self.holds_map => Some(group.rows.len()),
+            _ => None,
+        }
+    }
 }
 
 impl<'t> Row<'t> {

@@ -155,6 +155,11 @@ fn the_style() {
         ("{:a 1.50M :long-key \"\\u00e9\\t\"}", "{:a        1.50M\n :long-key \"\\u00e9\\t\"}\n"),
         // Two maps never share a line.
         ("{:a [{:b 1} {:c 2}]}", "{:a [{:b 1}\n     {:c 2}]}\n"),
+        // Those of several lines are a list below the entry of a file.
+        (
+            "{:a 1 :scenarios [{:name \"n\" :e [{:b 1} {:c 2}]}]}",
+            "{:a         1\n :scenarios\n [{:name \"n\"\n   :e    [{:b 1}\n          {:c 2}]}]}\n",
+        ),
         ("{:a {1 {:b 1} 10 {:c 2}}}", "{:a {1  {:b 1}\n     10 {:c 2}}}\n"),
         // One empty line stays.
         ("{:a 1\n\n\n :b 2\n\n}", "{:a 1\n\n :b 2}\n"),

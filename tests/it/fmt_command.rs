@@ -72,6 +72,39 @@ fn links_and_permissions_stay() {
 }
 
 #[test]
+fn a_mark_in_front_and_line_breaks_of_windows_stay() {
+    let folder = Folder::new("mark");
+    let path = folder.write("a.edn", &format!("\u{FEFF}{}", LOOSE.replace('\n', "\r\n")));
+    assert_eq!(fmt(&[&path], false, "").2, "formatted 1 of 1 file\n");
+    let formatted = format!("\u{FEFF}{}", NEAT.replace('\n', "\r\n"));
+    assert_eq!(fs::read_to_string(&path).expect("there"), formatted);
+    assert_eq!(fmt(&[&path], true, ""), (0, String::new(), "would change 0 of 1 file\n".to_string()));
+    assert_eq!(fmt(&[Path::new("-")], false, &formatted), (0, formatted, String::new()));
+}
+
+#[test]
+fn what_an_ended_process_left_does_not_matter() {
+    let folder = Folder::new("left");
+    let path = folder.write("a.edn", LOOSE);
+    let left = folder.write(&format!(".a.edn.{}.tmp", std::process::id()), "half");
+    assert_eq!(fmt(&[&path], false, "").0, 0);
+    assert_eq!(fs::read_to_string(&path).expect("there"), NEAT);
+    assert!(!left.exists());
+}
+
+#[test]
+fn what_may_not_be_written_stays_and_is_named() {
+    let folder = Folder::new("readonly");
+    let path = folder.write("a.edn", LOOSE);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o440)).expect("ours");
+    let (code, out, err) = fmt(&[&path], false, "");
+    assert_eq!((code, out.as_str()), (2, ""));
+    let said = format!("highwater: {}: it may not be written: let this user write it\n", path.display());
+    assert_eq!(err, format!("{said}formatted 0 of 1 file\n"));
+    assert_eq!(fs::read_to_string(&path).expect("there"), LOOSE);
+}
+
+#[test]
 fn a_check_lists_what_would_change_and_where() {
     let folder = Folder::new("check");
     let (loose, neat) = (folder.write("a.edn", LOOSE), folder.write("b.edn", NEAT));

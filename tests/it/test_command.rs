@@ -85,6 +85,25 @@ fn what_is_recorded_passes_and_keeps_all_else() {
 }
 
 #[test]
+fn what_is_recorded_into_a_file_in_the_style_of_fmt_is_in_it() {
+    let home = Home::new("{}");
+    let file = home.0.join("a.test.edn");
+    let series = "{:service \"q\" :metric 85 :status-code \"200x299 500 200x600\"}";
+    let scenario = format!("{{:name \"errors\" :end 900 :events [{series}]}} ; kept");
+    let check = "{:<= 0 :interval 300 :type :count}";
+    let text = format!("{{:histograms {{\"q\" {{:status-code {{\"^5\" {check}}}}}}} :scenarios [{scenario}\n]}}");
+    fs::write(&file, format!("\u{FEFF}{text}")).unwrap();
+    assert_eq!(run_in(&home.0, &["fmt", "a.test.edn"]).0, Some(0));
+    assert_eq!(run_in(&home.0, &["test", "--record", "a.test.edn"]).0, Some(0));
+    let (code, out, err) = run_in(&home.0, &["fmt", "--check", "a.test.edn"]);
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", "would change 0 of 1 file\n"));
+    let recorded = fs::read_to_string(&file).unwrap();
+    assert!(recorded.starts_with("\u{FEFF}{:histograms") && recorded.contains("; kept"), "{recorded}");
+    assert!(recorded.contains("   :expect\n   [{:at \"00:05:00\" :status :violation "), "{recorded}");
+    assert_eq!(run_in(&home.0, &["test", "a.test.edn"]).0, Some(0));
+}
+
+#[test]
 fn one_is_chosen_by_its_name() {
     let folder = Path::new(ROOT).join("fixtures/scenarios");
     let (code, _, err) = run_in(&folder, &["test", "failing.test.edn", "--name", "erro"]);

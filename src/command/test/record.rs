@@ -1,31 +1,26 @@
 //! Writes the timelines that came into a file of scenarios; all else stays, byte for byte.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::super::replace::replace;
+use crate::edn;
 use crate::plan::Scenario;
 
 /// Writes timelines; whether the file has changed by it. It is either what it was or the new one.
+///
+/// A file in the style of `fmt` stays in it.
 pub fn write(path: &Path, text: &str, timelines: &[(&Scenario, Vec<String>)]) -> io::Result<bool> {
-    let on_disk = fs::read_to_string(path)?;
-    // A mark in front is not part of what was read.
-    let (mark, body) = match on_disk.strip_prefix('\u{FEFF}') {
-        Some(body) => ("\u{FEFF}", body),
-        None => ("", on_disk.as_str()),
-    };
-    if body.len() != text.len() {
-        return Err(io::Error::other("it has changed meanwhile, and was left alone"));
+    let mut new = replaced(text, timelines);
+    if edn::format(text).is_ok_and(|formatted| formatted == text)
+        && let Ok(formatted) = edn::format(&new)
+    {
+        new = formatted;
     }
-    let new = format!("{mark}{}", replaced(body, timelines));
-    if new == on_disk {
+    if new == text {
         return Ok(false);
     }
-    let real = fs::canonicalize(path)?;
-    let unfinished = real.with_extension("edn.new");
-    fs::write(&unfinished, new)?;
-    fs::set_permissions(&unfinished, fs::metadata(&real)?.permissions())?;
-    fs::rename(&unfinished, &real)?;
+    replace(path, text, &new)?;
     Ok(true)
 }
 
