@@ -14,6 +14,7 @@ mod desk;
 mod files;
 mod http;
 mod keep;
+mod look;
 mod notices;
 pub mod pem;
 mod record;
@@ -22,9 +23,11 @@ mod start;
 mod state;
 mod tls;
 mod udp;
+pub mod written;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use look::look;
 pub use start::{Failure, Settings, run};
 
 /// Locks; what a thread that failed left behind is still counters and tables.
