@@ -1,7 +1,9 @@
 //! The commands: arguments in, an exit code out. One file each.
 
 mod as_live;
+mod against;
 pub mod check;
+mod history;
 mod log;
 pub mod notify;
 mod notify_plan;
