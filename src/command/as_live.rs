@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::Failure;
-use super::replay::Printer;
+use super::history::Listener;
 use super::summary::Totals;
 use crate::engine::{Compiled, Evaluator, Lane, Watching};
 use crate::plan::{Plan, Timestamp};
@@ -17,30 +17,53 @@ use crate::source::{Counter, Place, Refused, Wanted};
 const ESCAPED: usize = 8;
 const BUFFER: usize = 256 << 10;
 
-/// A run that is being lived again.
-struct Live<'a, 'p> {
-    plan: &'a Plan,
-    evaluator: Evaluator,
-    lane: Lane,
-    printer: &'a mut Printer<'p>,
+/// A run that is being lived again, under one plan or several.
+struct Live<'a> {
+    runs: Vec<Run>,
+    listener: &'a mut dyn Listener,
     totals: &'a mut Totals,
     ahead: u64,
     ended: Option<Timestamp>,
     last: Timestamp,
 }
 
-/// What is left for the summary.
-pub struct Lived {
+/// What one plan came to.
+pub struct Run {
+    pub plan: Arc<Plan>,
     pub evaluator: Evaluator,
     pub lane: Lane,
 }
 
-/// Does again what the run did.
+/// What is left for the summary.
+pub struct Lived {
+    /// In the order of the plans.
+    pub runs: Vec<Run>,
+    /// Until when the run went on.
+    pub end: Timestamp,
+}
+
+/// Whether a file is a recording, by its first line. What is no regular file is not looked into.
+pub fn is_recording(path: &str) -> bool {
+    let sizes = Sizes { line: BUFFER, buffer: BUFFER };
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let Some(mut opened) = is_file.then(|| input::open(path, sizes, &Counter::default()).ok()).flatten() else {
+        return false;
+    };
+    let has_line = opened.lines.advance().unwrap_or(false);
+    has_line && matches!(opened.lines.current_line(), Line::Whole(line) if recording::begins(line))
+}
+
+/// Does again what the run did, under each of these plans. Limits are those of the last.
 ///
 /// # Errors
-/// The file cannot be read or is no recording, or the output takes no more.
-pub fn replay(path: &str, plan: &Arc<Plan>, printer: &mut Printer<'_>, totals: &mut Totals) -> Result<Lived, Failure> {
-    let limits = plan.limits;
+/// The file cannot be read or is no recording, or the listener has one.
+pub fn replay(
+    path: &str,
+    plans: &[Arc<Plan>],
+    listener: &mut dyn Listener,
+    totals: &mut Totals,
+) -> Result<Lived, Failure> {
+    let limits = plans.last().map(|plan| plan.limits).unwrap_or_default();
     let longest = limits.event_bytes.max(limits.line_bytes).max(limits.frame_bytes).saturating_mul(ESCAPED);
     let sizes = Sizes { line: longest, buffer: BUFFER };
     let opened = input::open(path, sizes, &Counter::default()).map_err(|error| message(&error))?;
@@ -57,10 +80,13 @@ pub fn replay(path: &str, plan: &Arc<Plan>, printer: &mut Printer<'_>, totals: &
         let cause = started.err().unwrap_or_else(no_recording);
         return Err(Failure::Message(format!("{path}: {cause}")));
     };
-    let evaluator = Evaluator::new(&Compiled::new(Arc::clone(plan)), Watching::From(started.micros()));
-    let lane = evaluator.lane();
-    let mut live = Live { plan, evaluator, lane, printer, totals, ahead: 0, ended: None, last: started };
-    let wanted = Wanted::of_plan(plan);
+    let run = |plan: &Arc<Plan>| {
+        let evaluator = Evaluator::new(&Compiled::new(Arc::clone(plan)), Watching::From(started.micros()));
+        Run { plan: Arc::clone(plan), lane: evaluator.lane(), evaluator }
+    };
+    let runs = plans.iter().map(run).collect();
+    let mut live = Live { runs, listener, totals, ahead: 0, ended: None, last: started };
+    let wanted = Wanted::of_plans(plans.iter().map(|plan| &**plan));
     loop {
         match lines.advance() {
             Ok(true) => {}
@@ -88,30 +114,39 @@ fn no_recording() -> Refused {
     Refused::Fault { message: "this is no recording of `highwater run --record FILE`".into(), at: 0 }
 }
 
-impl Live<'_, '_> {
+impl Live<'_> {
     fn step(&mut self, step: Step<'_>) -> Result<(), Failure> {
         match step {
             Step::Event { arrival, event } => {
                 self.last = self.last.max(arrival);
                 self.totals.note(event.time);
-                if event.time > arrival.plus(self.plan.max_skew) {
-                    self.ahead += 1;
-                } else {
-                    self.lane.observe(&event);
+                let mut is_ahead = false;
+                for Run { plan, lane, .. } in &mut self.runs {
+                    is_ahead = event.time > arrival.plus(plan.max_skew);
+                    if !is_ahead {
+                        lane.observe(&event);
+                    }
                 }
+                self.ahead += u64::from(is_ahead);
             }
             Step::Clock(time) => {
                 self.last = time;
-                let mut transitions = Vec::new();
-                self.evaluator.take(time, &mut [&mut self.lane]);
-                self.evaluator.close(&mut transitions);
-                if let ControlFlow::Break(failure) = self.printer.print(transitions.into_iter()) {
-                    return Err(failure);
+                for (at, Run { evaluator, lane, .. }) in self.runs.iter_mut().enumerate() {
+                    let mut transitions = Vec::new();
+                    evaluator.take(time, &mut [lane]);
+                    evaluator.close(&mut transitions);
+                    if let ControlFlow::Break(failure) = self.listener.hear(at, transitions) {
+                        return Err(failure);
+                    }
                 }
             }
-            Step::Unwatched(from, to) => self.evaluator.unwatched(from, to),
-            Step::SetBack(to) => self.evaluator.set_back(to, self.plan.max_skew, &mut [&mut self.lane]),
-            Step::Reloaded(time) => self.printer.say(&format!(
+            Step::Unwatched(from, to) => self.runs.iter_mut().for_each(|run| run.evaluator.unwatched(from, to)),
+            Step::SetBack(to) => {
+                for Run { plan, evaluator, lane } in &mut self.runs {
+                    evaluator.set_back(to, plan.max_skew, &mut [lane]);
+                }
+            }
+            Step::Reloaded(time) => self.listener.say(&format!(
                 "highwater: at {time} the run read other thresholds; this goes on with those that it was given"
             )),
             Step::End(time) => self.ended = Some(time),
@@ -122,23 +157,26 @@ impl Live<'_, '_> {
 
     fn refuse(&mut self, place: Place<'_>, refused: &Refused) {
         if self.totals.refuse(refused.cause()) {
-            self.printer.say(&format!("{place}: {refused} (the first line refused by this cause)"));
+            self.listener.say(&format!("{place}: {refused} (the first line refused by this cause)"));
         }
     }
 
     fn finish(mut self, path: &str) -> Result<Lived, Failure> {
         if self.ended.is_none() {
-            self.printer.say(&format!("highwater: {path}: the recording breaks off; what comes before is replayed"));
+            self.listener.say(&format!("highwater: {path}: the recording breaks off; what comes before is replayed"));
         }
         if self.ahead > 0 {
-            self.printer.say(&format!(
+            self.listener.say(&format!(
                 "highwater: {} events were ahead of the clock by more than `:max-skew` and are left out, as in the run",
                 self.ahead
             ));
         }
-        self.evaluator.take_all(&mut [&mut self.lane]);
-        self.evaluator.absorb();
-        self.evaluator.end_accounts(self.ended.unwrap_or(self.last));
-        Ok(Lived { evaluator: self.evaluator, lane: self.lane })
+        let end = self.ended.unwrap_or(self.last);
+        for Run { evaluator, lane, .. } in &mut self.runs {
+            evaluator.take_all(&mut [lane]);
+            evaluator.absorb();
+            evaluator.end_accounts(end);
+        }
+        Ok(Lived { runs: self.runs, end })
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{FAILED, FINE, FOUND, number, terminal};
+use super::against::{self, AgainstArgs};
+use super::{FAILED, FINE, FOUND, Format as Lines, ended, number, terminal};
 use crate::config::{self, Loaded, Process, Unset};
 use crate::edn::{self, Severity};
 
@@ -15,10 +16,12 @@ use crate::edn::{self, Severity};
   highwater check thresholds.edn
   highwater check -c thresholds --deny warnings
   highwater check --format github thresholds   # in a workflow on GitHub
+  highwater check thresholds --against http://127.0.0.1:5556   # what a reload of the daemon would do
+  highwater check thresholds --before old --against last-week.jsonl --fail-on-change
 
 Every code is explained, with examples, in docs/codes.md.
 Without a path it is ./thresholds.edn, else ./thresholds.
-Exit: 0 fine, 1 errors were found, 2 a file could not be read.")]
+Exit: 0 fine, 1 errors were found (or, with --fail-on-change, changes), 2 a file could not be read.")]
 pub struct CheckArgs {
     /// Files, or folders of *.edn.
     #[arg(value_name = "PATH")]
@@ -31,6 +34,9 @@ pub struct CheckArgs {
     /// How findings are written.
     #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub format: Format,
+
+    #[command(flatten)]
+    pub against: AgainstArgs,
 
     /// What else makes the exit code 1.
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -81,7 +87,14 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     if args.format == Format::Human {
         let _ = writeln!(err, "{}", summary(&loaded, errors, warnings));
     }
-    code
+    match &loaded.plan {
+        Some(plan) if code != FAILED && args.against.is_asked() => {
+            let format = if args.format == Format::Json { Lines::Json } else { Lines::Human };
+            let compared = against::run(&args.against, plan, format, out, err);
+            code.max(ended(compared, err))
+        }
+        _ => code,
+    }
 }
 
 /// How many errors and warnings there are.

@@ -1,8 +1,10 @@
 //! The commands: arguments in, an exit code out. One file each.
 
+pub mod against;
 mod as_live;
 pub mod check;
 pub mod fmt;
+pub mod history;
 mod log;
 pub mod notify;
 mod notify_plan;

@@ -32,6 +32,15 @@ pub struct NotifyPlan {
     told: BTreeSet<Arc<str>>,
 }
 
+/// How often one notifier would have been told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub messages: u64,
+    pub at_night: u64,
+    /// Nights with at least one message.
+    pub nights: usize,
+}
+
 #[derive(Debug, Default)]
 struct OfNotifier {
     messages: u64,
@@ -135,6 +144,16 @@ impl NotifyPlan {
             }
             self.outbox.step(&Input::Accepted { notifier: name, number: dispatch.number });
         }
+    }
+
+    /// What it came to, by the name of the notifier.
+    pub fn counts(mut self) -> BTreeMap<String, Counts> {
+        self.pass(Timestamp::MAX);
+        let of = |(name, of): (&Arc<str>, &OfNotifier)| {
+            let counts = Counts { messages: of.messages, at_night: of.at_night, nights: of.nights.len() };
+            (name.to_string(), counts)
+        };
+        self.notifiers.iter().map(of).collect()
     }
 
     /// What it came to, for people.

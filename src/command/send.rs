@@ -90,7 +90,7 @@ struct EventArgs {
     #[arg(long, value_name = "SECONDS")]
     ttl: Option<f32>,
     /// Its time: RFC 3339 or seconds since 1970 [default: when the event arrives]
-    #[arg(long, value_name = "TIME", value_parser = super::replay::parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = super::history::parse_time)]
     time: Option<Timestamp>,
     /// One of its attributes; may be given several times
     #[arg(short = 'a', long = "attribute", value_name = "NAME=VALUE", value_parser = parse_attribute)]

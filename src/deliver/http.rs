@@ -75,6 +75,27 @@ impl Pool {
         self.answer(origin, connection, response).await
     }
 
+    /// Asks once, on a connection of its own; an answer with a body above `most` bytes is none.
+    ///
+    /// # Errors
+    /// The answer did not come whole, or is longer.
+    pub async fn get(trust: &Trust, request: &Request, most: usize, deadline: Instant) -> Result<Answer, Trouble> {
+        let (origin, message) = read_request(request)?;
+        let mut connection = open(&origin, trust, deadline).await?;
+        let response = exchange(&mut connection, message).await.map_err(|error| origin.place.trouble(&error))?;
+        let (head, mut body) = response.into_parts();
+        let mut answer = Answer { status: head.status.as_u16(), ..Answer::default() };
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| origin.place.trouble(&format!("the answer was cut off: {error}")))?;
+            let Some(bytes) = frame.data_ref() else { continue };
+            if answer.body.len() + bytes.len() > most {
+                return Err(origin.place.trouble(&format!("the answer is longer than {most} bytes")));
+            }
+            answer.body.extend_from_slice(bytes);
+        }
+        Ok(answer)
+    }
+
     async fn answer(
         &self,
         origin: Origin,

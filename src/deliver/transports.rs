@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connect::Trust;
 use super::{http, line, program, smtp};
-use crate::notify::{Answer, Effect, Trouble};
+use crate::notify::{Answer, Effect, Request, Trouble};
 
 /// Connections that are kept, certificates that are trusted, and what is under way to a file or standard output.
 ///
@@ -38,6 +38,18 @@ impl Transports {
         match timeout_at(deadline, attempt).await {
             Ok(answer) => answer,
             Err(_) => Err(Trouble::new(format!("{}: not done within {} s", whom(effect), timeout.as_secs_f64()))),
+        }
+    }
+
+    /// Asks for what is at a URL: a request without a body.
+    ///
+    /// # Errors
+    /// There was no answer, not all of it within the time, or one with a body above `most` bytes.
+    pub async fn fetch(&self, request: &Request, most: usize, timeout: Duration) -> Result<Answer, Trouble> {
+        let deadline = Instant::now() + timeout;
+        match timeout_at(deadline, http::Pool::get(&self.trust, request, most, deadline)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Trouble::new(format!("{}: no answer within {} s", request.url, timeout.as_secs_f64()))),
         }
     }
 }

@@ -36,6 +36,17 @@ impl Edit {
             Edit::Removed => "removed",
         }
     }
+
+    /// For machines.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Edit::Kept => "kept",
+            Edit::Bounds => "changed",
+            Edit::Windows => "begun-anew",
+            Edit::New => "new",
+            Edit::Removed => "removed",
+        }
+    }
 }
 
 /// What became of each threshold, by id.
@@ -68,6 +79,17 @@ pub fn edit(old: &Threshold, new: &Threshold) -> Edit {
     }
 }
 
+/// What an edit does to each threshold: those of `new` in their order, then those that are gone. Both are in order of id.
+pub fn edits(old: &[Threshold], new: &[Threshold]) -> Edits {
+    let find = |among: &[Threshold], id: &str| among.binary_search_by(|known| known.id.as_str().cmp(id)).ok();
+    let of_new = |threshold: &Threshold| {
+        let edit = find(old, &threshold.id).map_or(Edit::New, |found| edit(&old[found], threshold));
+        (threshold.id.clone(), edit)
+    };
+    let gone = old.iter().filter(|threshold| find(new, &threshold.id).is_none());
+    Edits(new.iter().map(of_new).chain(gone.map(|threshold| (threshold.id.clone(), Edit::Removed))).collect())
+}
+
 impl Evaluator {
     /// The evaluator of the next plan from `at` on, when every lane's counts have been absorbed: lanes are to be made
     /// anew. And what became of the thresholds.
@@ -75,19 +97,18 @@ impl Evaluator {
     /// Recoveries of what was removed are appended; they belong to the old plan and are dated `at`.
     pub fn edited(mut self, plan: Arc<Plan>, at: Timestamp, out: &mut Vec<Transition>) -> (Evaluator, Edits) {
         let old = Arc::clone(&self.compiled);
-        let mut edits = Edits::default();
+        let edits = edits(&old.plan.thresholds, &plan.thresholds);
         let mut formers = Vec::new();
         let mut origins = Vec::new();
-        for threshold in &plan.thresholds {
+        for (threshold, (_, edit)) in plan.thresholds.iter().zip(&edits.0) {
+            let edit = *edit;
             let found = old.plan.thresholds.binary_search_by(|known| known.id.cmp(&threshold.id)).ok();
-            let edit = found.map_or(Edit::New, |found| edit(&old.plan.thresholds[found], threshold));
             let (of_windows, passed) = match (edit, found) {
                 (Edit::Kept | Edit::Bounds, Some(found)) => self.formers_of(found, threshold, at),
                 _ => (Vec::new(), 0),
             };
             formers.push(of_windows);
             origins.push((edit, found, passed));
-            edits.0.push((threshold.id.clone(), edit));
         }
         let compiled = Compiled::edited(plan, formers);
         let mut next = Evaluator::new(&compiled, Watching::From(at.micros()));
@@ -111,10 +132,7 @@ impl Evaluator {
             }
         }
         let appended = out.len();
-        for (found, threshold) in old.plan.thresholds.iter().enumerate().filter(|(found, _)| !kept[*found]) {
-            if compiled.plan.thresholds.binary_search_by(|known| known.id.cmp(&threshold.id)).is_err() {
-                edits.0.push((threshold.id.clone(), Edit::Removed));
-            }
+        for (found, _) in kept.iter().enumerate().filter(|(_, kept)| !**kept) {
             self.recover(found, at, out);
         }
         out[appended..].sort_by(|a, b| a.order().cmp(&b.order()));

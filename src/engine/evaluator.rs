@@ -220,6 +220,11 @@ impl Evaluator {
         (&subjects.intake, &subjects.account)
     }
 
+    /// What it judges by.
+    pub fn plan(&self) -> &crate::plan::Plan {
+        &self.compiled.plan
+    }
+
     /// How many groups of a threshold there are, and how many of them are in violation.
     pub fn groups(&self, threshold: usize) -> (usize, usize) {
         let subjects = &self.subjects[threshold];

@@ -44,7 +44,7 @@ pub mod wording;
 
 pub use account::{Account, Cell, Worst};
 pub use compiled::Compiled;
-pub use edit::{Edit, Edits};
+pub use edit::{Edit, Edits, edits};
 pub use evaluator::{Evaluator, Watching};
 pub use event::{Event, Fields, Value};
 pub use intake::Intake;

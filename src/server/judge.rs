@@ -20,7 +20,7 @@ use super::keep::{Keeper, Snapshot};
 use super::notices::Notices;
 use super::record::Recorder;
 use super::reload::Reloads;
-use super::{accept, clock, lock};
+use super::{accept, clock, lock, written};
 use crate::deliver::{Deliveries, Lines, Message};
 use crate::engine::{self, Edits, Evaluator, Lane, Transition, Verdict};
 use crate::plan::{Plan, Timestamp};
@@ -53,6 +53,13 @@ pub enum Request {
         /// The JSON; None if there is no such threshold.
         reply: oneshot::Sender<Option<String>>,
         /// Among those that wait: given back once it was answered.
+        place: OwnedSemaphorePermit,
+    },
+    /// `/thresholds`: what they say, and how many of their groups are violated.
+    Thresholds {
+        /// The JSON.
+        reply: oneshot::Sender<String>,
+        /// As that of `State`.
         place: OwnedSemaphorePermit,
     },
     /// Go on with another plan; the reply says what became of each threshold.
@@ -117,6 +124,14 @@ impl Judge {
                 Ok(Request::State { threshold, groups, most, reply, place }) => {
                     self.tick(false);
                     let _ = reply.send(self.state(threshold.as_deref(), groups, most));
+                    drop(place);
+                    self.done();
+                    continue;
+                }
+                Ok(Request::Thresholds { reply, .. }) if reply.is_closed() => {}
+                Ok(Request::Thresholds { reply, place }) => {
+                    self.tick(false);
+                    let _ = reply.send(written::write(&self.plan, &self.evaluator, clock::wall()));
                     drop(place);
                     self.done();
                     continue;

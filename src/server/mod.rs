@@ -14,6 +14,7 @@ mod desk;
 mod files;
 mod http;
 mod keep;
+pub mod look;
 mod notices;
 pub mod pem;
 mod record;
@@ -23,9 +24,11 @@ mod state;
 mod tls;
 mod udp;
 mod watch;
+pub mod written;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use look::look;
 pub use start::{Failure, Settings, run};
 
 /// Locks; what a thread that failed left behind is still counters and tables.

@@ -45,8 +45,13 @@ impl Wanted {
 
     /// What the thresholds of a plan read.
     pub fn of_plan(plan: &Plan) -> Wanted {
+        Wanted::of_plans([plan])
+    }
+
+    /// What the thresholds of several plans read.
+    pub fn of_plans<'p>(plans: impl IntoIterator<Item = &'p Plan>) -> Wanted {
         let mut fields: Vec<&Field> = Vec::new();
-        for threshold in &plan.thresholds {
+        for threshold in plans.into_iter().flat_map(|plan| &plan.thresholds) {
             fields.push(threshold.measure.field());
             fields.extend(&threshold.group_by);
             if let Some(filter) = &threshold.filter {

@@ -42,6 +42,7 @@
 //! beginning of one, which is what a killed process leaves, or zeros; else it is damage. From damage on nothing counts,
 //! so what is read is always the beginning of what was appended, and a number is never used twice.
 
+mod copy;
 mod disk;
 mod format;
 mod journal;
@@ -55,6 +56,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use copy::Copy;
 pub use disk::{Disk, File, Folder};
 pub use format::{MAX_RECORD, VERSION};
 pub use journal::{Journal, Position, SegmentNumber};

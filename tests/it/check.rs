@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::daemon::Home;
+use highwater::command::against::AgainstArgs;
 use highwater::command::check::{CheckArgs, Deny, Format, run};
 use highwater::config;
 use highwater::edn::Severity;
@@ -13,7 +14,7 @@ use proptest::prelude::*;
 /// The exit code, stdout and stderr of a check.
 fn check(paths: &[&Path], format: Format, deny: Option<Deny>) -> (u8, String, String) {
     let paths = paths.iter().map(|path| path.to_path_buf()).collect();
-    let args = CheckArgs { paths, config: Vec::new(), format, deny };
+    let args = CheckArgs { paths, config: Vec::new(), format, deny, against: AgainstArgs::default() };
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let code = run(&args, &mut out, &mut err);
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
@@ -166,7 +167,8 @@ impl std::io::Write for Closed {
 #[test]
 fn a_closed_pipe_is_a_quiet_end() {
     let paths = vec![PathBuf::from("fixtures/check/misspelled.edn")];
-    let args = CheckArgs { paths, config: Vec::new(), format: Format::Human, deny: None };
+    let args =
+        CheckArgs { paths, config: Vec::new(), format: Format::Human, deny: None, against: AgainstArgs::default() };
     let mut err = Vec::new();
     run(&args, &mut Closed, &mut err);
     assert_eq!(err, b"");

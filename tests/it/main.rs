@@ -1,3 +1,4 @@
+mod against_command;
 mod check;
 mod check_files;
 mod codes;

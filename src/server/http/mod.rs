@@ -116,11 +116,12 @@ async fn answer(
         (&Method::GET | &Method::HEAD, "/readyz") => readiness(local),
         (&Method::GET | &Method::HEAD, "/metrics") => metrics::page(local),
         (&Method::GET | &Method::HEAD, "/state") => state::page(local, request.uri().query().unwrap_or_default()).await,
+        (&Method::GET | &Method::HEAD, "/thresholds") => state::thresholds(local).await,
         (&Method::GET | &Method::HEAD, "/") => text(StatusCode::OK, INDEX),
         (&Method::POST, "/reload") => reload(local).await,
         (_, "/events") => not_allowed("PUT, POST"),
         (_, "/reload") => not_allowed("POST"),
-        (_, "/healthz" | "/readyz" | "/metrics" | "/state" | "/") => not_allowed("GET, HEAD"),
+        (_, "/healthz" | "/readyz" | "/metrics" | "/state" | "/thresholds" | "/") => not_allowed("GET, HEAD"),
         (_, "/index") => text(StatusCode::NOT_IMPLEMENTED, "queries are not supported yet\n"),
         (_, topic) if topic.starts_with("/pubsub/") => {
             text(StatusCode::NOT_IMPLEMENTED, "queries are not supported yet\n")
@@ -132,6 +133,7 @@ async fn answer(
 const INDEX: &str = "PUT /events   events, one JSON object a line\n\
                      POST /reload  read the thresholds again\n\
                      GET /state    thresholds and groups: status, last verdict, open window\n\
+                     GET /thresholds  what they say, for `highwater check --against`\n\
                      GET /metrics  for Prometheus\n\
                      GET /healthz  whether the process works\n\
                      GET /readyz   whether it takes events\n";

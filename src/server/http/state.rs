@@ -1,4 +1,4 @@
-//! `GET /state[?threshold=ID][&groups=N]`: where every threshold stands.
+//! `GET /state[?threshold=ID][&groups=N]`: where every threshold stands; `GET /thresholds`: what they say.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,11 +34,34 @@ pub async fn page(local: &Local, query: &str) -> Answer {
     if local.page.judge.send(request).is_err() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
-    match timeout(PATIENCE, state).await {
-        Ok(Ok(Some(state))) => long(local, StatusCode::OK, "application/json", state),
-        Ok(Ok(None)) => text(StatusCode::NOT_FOUND, &missing),
-        Ok(Err(_)) => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-        Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "windows are being closed; ask again\n"),
+    match of_judge(state).await {
+        Ok(Some(state)) => long(local, StatusCode::OK, "application/json", state),
+        Ok(None) => text(StatusCode::NOT_FOUND, &missing),
+        Err(refused) => refused,
+    }
+}
+
+/// `GET /thresholds`: what every threshold says.
+pub async fn thresholds(local: &Local) -> Answer {
+    let Ok(place) = Arc::clone(&local.page.places.judge).try_acquire_owned() else {
+        return busy(local);
+    };
+    let (reply, written) = oneshot::channel();
+    if local.page.judge.send(Request::Thresholds { reply, place }).is_err() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match of_judge(written).await {
+        Ok(written) => long(local, StatusCode::OK, "application/json", written),
+        Err(refused) => refused,
+    }
+}
+
+/// Waits for what the judge says, or says why not.
+async fn of_judge<T>(reply: oneshot::Receiver<T>) -> Result<T, Answer> {
+    match timeout(PATIENCE, reply).await {
+        Ok(Ok(said)) => Ok(said),
+        Ok(Err(_)) => Err(text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")),
+        Err(_) => Err(text(StatusCode::SERVICE_UNAVAILABLE, "windows are being closed; ask again\n")),
     }
 }
 
