@@ -44,7 +44,7 @@ pub struct AgainstArgs {
 
 impl AgainstArgs {
     pub fn is_asked(&self) -> bool {
-        !self.against.is_empty() || !self.before.is_empty()
+        !self.against.is_empty() || !self.before.is_empty() || self.fail_on_change
     }
 }
 
@@ -75,6 +75,9 @@ pub fn run(
     }
     for past in &pasts {
         edits::say(past, plan, format, out).map_err(failed)?;
+    }
+    if args.fail_on_change && history.is_empty() {
+        return Err(Failure::Message("--fail-on-change looks at a history: name it with `--against FILE`".to_string()));
     }
     if history.is_empty() {
         return Ok(FINE);

@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! {"v":1,"program":"0.1.0","instance":"default","time":"…","max_skew":60000000,"routing":"DIGEST",
-//!  "thresholds":[{"groups":1,"violated":0,"where":null,"plan":{…}},…]}
+//!  "thresholds":[{"id":"…","groups":1,"violated":0,"where":null,"plan":"HEX"},…]}
 //! ```
 //!
-//! In order of id; lengths of time are microseconds. `plan` is a threshold as programs of this `v` keep it. A `:where` may
-//! hold what `#env` and `#file` gave, and is nowhere else shown: of it, as of routes and notifiers, there is a digest.
+//! In order of id; lengths of time are microseconds. `plan` is a threshold as state folders keep it, without its `:where`.
+//! That may hold what `#env` and `#file` gave, and is nowhere else shown: of it, as of routes and notifiers, there is a
+//! digest.
 
 use std::fmt::Write as _;
 
-use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::engine::{Evaluator, digest};
@@ -59,7 +59,10 @@ pub fn write(plan: &Plan, evaluator: &Evaluator, now: Timestamp) -> String {
         let (groups, violated) = evaluator.groups(at);
         let shown = Threshold { filter: None, ..threshold.clone() };
         let filter = threshold.filter.as_ref().map(of_filter);
-        let written = json!({"groups": groups, "violated": violated, "where": filter, "plan": shown});
+        let plan = hex(&postcard::to_stdvec(&shown).expect("plain values in memory"));
+        let written = json!({
+            "id": threshold.id, "groups": groups, "violated": violated, "where": filter, "plan": plan,
+        });
         // Writing to a text does not fail.
         let _ = write!(text, "{}{written}", if at > 0 { "," } else { "" });
     }
@@ -70,7 +73,22 @@ pub fn write(plan: &Plan, evaluator: &Evaluator, now: Timestamp) -> String {
 /// The same for the same `:where` only.
 fn of_filter(filter: &Expression) -> String {
     let bytes = postcard::to_stdvec(filter).expect("plain values in memory");
-    digest([bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().as_str()])
+    digest([hex(&bytes).as_str()])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// None if it is no whole number of bytes in hexadecimal digits.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |pair: &[u8]| u8::try_from(digit(pair[0])? * 16 + digit(*pair.get(1)?)?).ok();
+    text.as_bytes().chunks(2).map(byte).collect()
 }
 
 /// The same for the same routes and notifiers, secrets apart: those are not in what is digested.
@@ -84,38 +102,26 @@ impl Written {
     /// # Errors
     /// What is wrong with it, in a few words.
     pub fn read(bytes: &[u8]) -> Result<Written, String> {
-        #[derive(Deserialize)]
-        struct Head {
-            program: String,
-            instance: String,
-            max_skew: i64,
-            routing: String,
-            thresholds: Vec<Of>,
-        }
-        #[derive(Deserialize)]
-        struct Of {
-            groups: usize,
-            violated: usize,
-            #[serde(rename = "where")]
-            filter: Option<String>,
-            plan: Threshold,
-        }
         let json: Json = serde_json::from_slice(bytes).map_err(|error| format!("no JSON ({error})"))?;
         match json.get("v").and_then(Json::as_u64) {
             Some(VERSION) => {}
             Some(other) => return Err(format!("thresholds of version {other}; this version reads {VERSION}")),
             None => return Err("JSON that does not say its version, `v`".to_string()),
         }
-        let head: Head =
-            serde_json::from_value(json).map_err(|error| format!("thresholds that cannot be read ({error})"))?;
-        let of = |Of { groups, violated, filter, plan }: Of| OfThreshold { threshold: plan, filter, groups, violated };
-        let mut thresholds: Vec<OfThreshold> = head.thresholds.into_iter().map(of).collect();
+        let text = |name: &str| json.get(name).and_then(Json::as_str).map(str::to_string);
+        let all = json.get("thresholds").and_then(Json::as_array);
+        let read = || {
+            let thresholds: Option<Vec<OfThreshold>> = all?.iter().map(OfThreshold::read).collect();
+            Some((text("program")?, text("instance")?, json.get("max_skew")?.as_i64()?, text("routing")?, thresholds?))
+        };
+        let Some((program, instance, max_skew, routing, mut thresholds)) = read() else {
+            return Err("thresholds that cannot be read".to_string());
+        };
         thresholds.sort_by(|a, b| a.threshold.id.cmp(&b.threshold.id));
         thresholds.dedup_by(|a, b| a.threshold.id == b.threshold.id);
         if let Some(of) = thresholds.iter().find(|of| !is_sound(&of.threshold)) {
             return Err(format!("a threshold that no file could say, {}", of.threshold.id));
         }
-        let Head { program, instance, max_skew, routing, .. } = head;
         if !(0..=MOST).contains(&max_skew) {
             return Err("a `max_skew` that no file could say".to_string());
         }
@@ -146,6 +152,15 @@ impl Written {
     /// Whether routes or notifiers of `new` are others; None if that cannot be told from the digest of another version.
     pub fn routing_differs(&self, new: &Plan) -> Option<bool> {
         (self.program == env!("CARGO_PKG_VERSION")).then(|| self.routing != routing(new))
+    }
+}
+
+impl OfThreshold {
+    fn read(json: &Json) -> Option<OfThreshold> {
+        let count = |name: &str| json.get(name)?.as_u64().and_then(|n| usize::try_from(n).ok());
+        let threshold = postcard::from_bytes(&unhex(json.get("plan")?.as_str()?)?).ok()?;
+        let filter = json.get("where").and_then(Json::as_str).map(str::to_string);
+        Some(OfThreshold { threshold, filter, groups: count("groups")?, violated: count("violated")? })
     }
 }
 
