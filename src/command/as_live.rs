@@ -120,6 +120,7 @@ impl Live<'_> {
             Step::Event { arrival, event } => {
                 self.last = self.last.max(arrival);
                 self.totals.note(event.time);
+                self.listener.see(&event);
                 let mut is_ahead = false;
                 for Run { plan, lane, .. } in &mut self.runs {
                     is_ahead = event.time > arrival.plus(plan.max_skew);

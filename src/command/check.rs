@@ -69,6 +69,17 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let paths: Vec<PathBuf> = args.config.iter().chain(&args.paths).cloned().collect();
     let mut loaded = config::load(&paths, &Process, Unset::Warning);
     loaded.advise();
+    let (mut compared, mut differs) = (Vec::new(), FINE);
+    if let Some(plan) = loaded.plan.clone().filter(|_| args.against.is_asked() && loaded.unreadable == 0) {
+        let format = if args.format == Format::Json { Lines::Json } else { Lines::Human };
+        match against::run(&args.against, &plan, format, &mut compared, err) {
+            Ok((code, lints)) => {
+                lints.into_iter().for_each(|lints| loaded.prove(lints));
+                differs = code;
+            }
+            Err(failure) => differs = ended(Err(failure), err),
+        }
+    }
     let findings = match args.format {
         Format::Human => edn::human(&loaded.sources, &loaded.diagnostics, terminal::colour_stdout()),
         Format::Json => edn::json(&loaded.sources, &loaded.diagnostics),
@@ -78,23 +89,17 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let is_denied = args.deny == Some(Deny::Warnings) && warnings > 0;
     let code = match errors > 0 || is_denied {
         _ if loaded.unreadable > 0 => FAILED,
-        true => FOUND,
-        false => FINE,
+        true => FOUND.max(differs),
+        false => differs,
     };
-    if let Err(error) = out.write_all(findings.as_bytes()).and_then(|()| out.flush()) {
+    let written = out.write_all(findings.as_bytes()).and_then(|()| out.write_all(&compared));
+    if let Err(error) = written.and_then(|()| out.flush()) {
         return terminal::output_failed(&error, code, err);
     }
     if args.format == Format::Human {
         let _ = writeln!(err, "{}", summary(&loaded, errors, warnings));
     }
-    match &loaded.plan {
-        Some(plan) if code != FAILED && args.against.is_asked() => {
-            let format = if args.format == Format::Json { Lines::Json } else { Lines::Human };
-            let compared = against::run(&args.against, plan, format, out, err);
-            code.max(ended(compared, err))
-        }
-        _ => code,
-    }
+    code
 }
 
 /// How many errors and warnings there are.

@@ -50,6 +50,9 @@ pub trait Listener {
     /// Transitions by one of the plans, in order.
     fn hear(&mut self, plan: usize, transitions: Vec<Transition>) -> ControlFlow<Failure>;
 
+    /// An event that is judged.
+    fn see(&mut self, _event: &Event<'_>) {}
+
     /// A line for people.
     fn say(&mut self, line: &str);
 
@@ -82,14 +85,20 @@ pub struct History {
     failed: bool,
 }
 
-/// Looks into inputs, whose format is as `reading` says or as they look, for what several plans read.
+/// Looks into inputs, whose format is as `reading` says or as they look, for the fields that are `wanted`.
 ///
 /// A plan without a `:grace` of its own has one of two intervals if lines are stamped when a request begins. Limits are
 /// those of the last plan.
 ///
 /// # Errors
 /// The format, a time or an input is not as it should be.
-pub fn open(inputs: &[String], reading: &Reading, plans: &mut [Plan], err: &mut dyn Write) -> Result<Inputs, Failure> {
+pub fn open(
+    inputs: &[String],
+    reading: &Reading,
+    plans: &mut [Plan],
+    wanted: Wanted,
+    err: &mut dyn Write,
+) -> Result<Inputs, Failure> {
     let format = reading.log_format.as_deref().map(read_format).transpose().map_err(Failure::Message)?;
     let max_skew = plans.last().map_or(Plan::MAX_SKEW, |plan| plan.max_skew);
     reading.check_times(max_skew)?;
@@ -99,8 +108,7 @@ pub fn open(inputs: &[String], reading: &Reading, plans: &mut [Plan], err: &mut 
         }
     }
     let limits = plans.last().map(|plan| plan.limits).unwrap_or_default();
-    let settings =
-        Settings { service: reading.service.clone(), format, wanted: Wanted::of_plans(plans.iter()), limits };
+    let settings = Settings { service: reading.service.clone(), format, wanted, limits };
     let inputs = Inputs::open(inputs, settings).map_err(|errors| {
         for error in errors {
             say(err, &format!("highwater: {error}"));
@@ -241,6 +249,7 @@ impl Replay<'_> {
             return ControlFlow::Continue(());
         }
         self.history.totals.note(event.time);
+        self.listener.see(event);
         for (at, judged) in self.history.judged.iter_mut().enumerate() {
             if judged.observe(event) {
                 let ready = judged.ready(judged.greatest.plus(-judged.longest_grace));

@@ -16,6 +16,7 @@ mod sample;
 pub mod send;
 pub mod state_folder;
 mod summary;
+mod survey;
 mod terminal;
 pub mod test;
 

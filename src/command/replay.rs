@@ -17,6 +17,7 @@ use crate::config::{self, Unset};
 use crate::edn;
 use crate::engine::{Evaluator, Lane, Transition, Verdict, wording};
 use crate::plan::Plan;
+use crate::source::Wanted;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  \
@@ -70,7 +71,8 @@ fn try_run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         let [plan] = plan;
         return run_as_live(args, &Arc::new(plan), out, err);
     }
-    let inputs = history::open(&args.inputs, &args.reading, &mut plan, err)?;
+    let wanted = Wanted::of_plan(&plan[0]);
+    let inputs = history::open(&args.inputs, &args.reading, &mut plan, wanted, err)?;
     let rejects = open_rejects(args)?;
     let [plan] = plan.map(Arc::new);
     let mut printer = Printer::new(args, &plan, out, err);

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::{FAILED, FINE, FOUND, number, terminal};
+use super::history::Reading;
+use super::{FAILED, FINE, FOUND, ended, number, survey, terminal};
 use crate::config::{self, Process, Unset};
 use crate::edn::{self, Sources};
 use crate::engine::{Compiled, Transition, Verdict, play};
@@ -27,7 +28,8 @@ const LOOK: Duration = Duration::from_millis(150);
 #[command(after_help = "Examples:\n  \
     highwater test                                  # all *.test.edn beside ./thresholds.edn, or in ./thresholds\n  \
     highwater test -c thresholds latency.test.edn\n  \
-    highwater test --record latency.test.edn        # write what came into :expect\n\n\
+    highwater test --record latency.test.edn        # write what came into :expect\n  \
+    highwater test --against last-week.jsonl        # and what of a history no threshold watches\n\n\
     Exit: 0 all scenarios passed, 1 one failed, 2 a file is at fault.")]
 pub struct TestArgs {
     /// Files of scenarios, or folders with *.test.edn [default: where the configuration is]
@@ -45,6 +47,12 @@ pub struct TestArgs {
     /// Name all thresholds that no scenario has made violate, or recover
     #[arg(long)]
     coverage: bool,
+    /// Say which services and fields of a history (an INPUT of `replay`) no threshold watches; may be repeated
+    #[arg(long, value_name = "FILE")]
+    against: Vec<String>,
+    /// The format of access logs in it, as for `replay`
+    #[arg(long, value_name = "FORMAT", requires = "against")]
+    log_format: Option<String>,
     /// Run again whenever a file changes
     #[arg(long)]
     watch: bool,
@@ -168,6 +176,11 @@ fn once(args: &TestArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result
         return Ok(if at_fault { FAILED } else { FINE });
     }
     report(args, &ran, &coverage, out, err)?;
+    if !args.against.is_empty() {
+        let plans: Vec<Plan> =
+            plan.into_iter().cloned().chain(files.iter().filter_map(|file| file.plan.clone())).collect();
+        at_fault |= !unwatched(args, plans, err)?;
+    }
     let failed = ran.iter().any(|one| !one.comparison.is_same());
     Ok(if at_fault {
         FAILED
@@ -202,6 +215,25 @@ fn report(
     out.flush()?;
     let passed = ran.len() - failed;
     writeln!(err, "{}: {passed} passed, {failed} failed{}", number(ran.len(), "scenario"), coverage.say(args.coverage))
+}
+
+/// Says what of a history none of these plans watches; whether it could be read.
+fn unwatched(args: &TestArgs, plans: Vec<Plan>, err: &mut dyn Write) -> io::Result<bool> {
+    let Some(mut plan) = plans.first().cloned() else { return Ok(true) };
+    plan.thresholds = plans.into_iter().flat_map(|plan| plan.thresholds).collect();
+    let reading = Reading { log_format: args.log_format.clone(), service: "http".to_string(), ..Reading::default() };
+    match survey::of_history(&args.against, &reading, &plan, err) {
+        Ok(survey) => {
+            let found = survey.unwatched();
+            let said = if found.is_empty() { "everything in the history is watched\n" } else { "of the history:\n" };
+            write!(err, "{said}{found}")?;
+            Ok(true)
+        }
+        Err(failure) => {
+            ended(Err(failure), err);
+            Ok(false)
+        }
+    }
 }
 
 impl Coverage {

@@ -37,12 +37,13 @@ mod tests;
 use std::path::PathBuf;
 
 use crate::edn::{self, Diagnostic, Form, Kind, Severity, SourceFile, Sources, Span};
-use crate::plan::Plan;
+use crate::plan::{Plan, Threshold};
 use context::Context;
 
 pub use address::address;
 pub use environment::{Environment, Noting, Process};
 pub use files::{stamp, stamp_files};
+pub use lint::needed_values;
 pub use scenario::{Scenarios, scenarios};
 
 /// What a configuration says, and what is to be said about it.
@@ -149,7 +150,25 @@ fn sort(diagnostics: &mut [Diagnostic]) {
     });
 }
 
+/// The lint of a percentile of which one value decided `few` of so many windows, and violates so often a day by chance.
+pub fn few_values(threshold: &Threshold, needed: u64, few: usize, windows: usize, a_day: f64) -> Diagnostic {
+    catalogue::one_value_decided(threshold, needed, (few, windows), a_day)
+}
+
+/// The lint of a field some of whose values no pattern matches: how many such values there are, and their share of all.
+pub fn uncovered(threshold: &Threshold, values: &[String], count: usize, share: f64) -> Diagnostic {
+    catalogue::uncovered(threshold, values, count, share)
+}
+
 impl Loaded {
+    /// Adds lints that a history proves, in the place of those that can only be guessed without one.
+    pub fn prove(&mut self, mut found: Vec<Diagnostic>) {
+        self.diagnostics.retain(|guessed| guessed.code != "W040");
+        self.allowed += self.allowing.take_out(&mut found);
+        self.diagnostics.append(&mut found);
+        sort(&mut self.diagnostics);
+    }
+
     /// Adds what the author of a plan without errors may not have thought of.
     pub fn advise(&mut self) {
         let Some(plan) = &self.plan else { return };

@@ -167,12 +167,16 @@ impl OfThreshold {
 /// A hundred years, in microseconds.
 const MOST: i64 = 100 * 366 * 86_400 * 1_000_000;
 
+/// As many as a file can say.
+const MOST_HOPS: i64 = 1_000_000;
+
 /// Whether a threshold is one that the engine can work with. That its patterns are some is not asked: see
 /// [`bad_pattern`].
 fn is_sound(threshold: &Threshold) -> bool {
     let Threshold { bounds, interval, every, grace, policy, .. } = threshold;
     !bounds.is_empty()
         && interval.micros() % every.micros() == 0
+        && interval.micros() / every.micros() <= MOST_HOPS
         && (0..=MOST).contains(grace)
         && (0..=MOST).contains(&policy.max_gap)
         && policy.violate_after >= 1
@@ -189,4 +193,68 @@ pub fn bad_pattern(threshold: &Threshold) -> Option<&str> {
     let patterns = service.into_iter().chain(threshold.measure.pattern());
     let mut texts = patterns.map(Pattern::as_str);
     texts.find(|pattern| Pattern::new(pattern).is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config;
+    use crate::engine::{Compiled, Edit, Watching, edits};
+
+    const MANY: &str = r#"{:percentiles {"q" {0.5 {:<= 100.25 :interval 600 :labels {:team "s"}}
+                                              0.99 {:<= 100 :interval 600 :by [:host] :where (= :a 0.30000000000000004)}}}
+        :histograms {#re "^w" {:status-code {"^2" {:>= 0.95 :interval 300 :type :percentage :for 2}
+                                             ".*" {:> 0 :interval 300 :type :count :where (= :host "h1dden")}}}}}"#;
+
+    fn plan(text: &str) -> Plan {
+        config::from_text(text).plan.unwrap_or_else(|| panic!("{text} has an error"))
+    }
+
+    fn written(plan: Plan) -> String {
+        let evaluator = Evaluator::new(&Compiled::new(Arc::new(plan.clone())), Watching::Whole);
+        write(&plan, &evaluator, Timestamp::clamped(1_700_000_000_000_000))
+    }
+
+    #[test]
+    fn what_was_written_is_read_as_it_was_and_no_where_is_told() {
+        let text = written(plan(MANY));
+        assert!(!text.contains("h1dden") && !text.contains(&hex(b"h1dden")), "{text}");
+        let read = Written::read(text.as_bytes()).expect("it was written just now");
+        let (old, hidden) = read.thresholds(&plan(MANY));
+        assert_eq!(hidden, Vec::<String>::new());
+        assert_eq!(edits(&old, &plan(MANY).thresholds).count(Edit::Kept), 4);
+        assert_eq!(read.routing_differs(&plan(MANY)), Some(false));
+        // The next double is another number.
+        let other = plan(&MANY.replace("0.30000000000000004", "0.3"));
+        let (old, hidden) = read.thresholds(&other);
+        assert_eq!((hidden.len(), edits(&old, &other.thresholds).count(Edit::Windows)), (1, 1));
+    }
+
+    #[test]
+    fn what_no_daemon_says_is_an_error() {
+        let text = written(plan(MANY));
+        for (what, bytes) in [
+            ("nothing", String::new()),
+            ("half", text[..text.len() / 2].to_string()),
+            ("a page", "<html>".to_string()),
+            ("other JSON", "{\"v\":1}".to_string()),
+            ("another version", text.replacen("\"v\":1", "\"v\":2", 1)),
+            ("deep", "[".repeat(100_000)),
+            ("no hexadecimal digits", text.replacen("\"plan\":\"", "\"plan\":\"x", 1)),
+            ("half a byte", text.replacen("\"plan\":\"", "\"plan\":\"0", 1)),
+            ("a skew of ever", text.replace("\"max_skew\":60000000", "\"max_skew\":9000000000000000000")),
+        ] {
+            assert!(Written::read(bytes.as_bytes()).is_err(), "{what}");
+        }
+        let mut odd = plan(MANY);
+        odd.thresholds[0].policy.violate_after = 0;
+        let evaluator = Evaluator::new(&Compiled::new(Arc::new(plan(MANY))), Watching::Whole);
+        let text = write(&odd, &evaluator, Timestamp::clamped(0));
+        assert!(
+            Written::read(text.as_bytes()).is_err_and(|error| error.contains("no file could say")),
+            "a row of none"
+        );
+    }
 }

@@ -63,7 +63,7 @@ over the history, against before.edn: 2 transitions added, 4 removed, 1 moved, 1
   :log  messages 6 → 4, at night 6 → 4, nights 1 → 1
 ";
     assert_eq!((code, out.as_str()), (Some(0), expected), "{err}");
-    assert!(err.ends_with("compared over 21 events\n"), "{err}");
+    assert!(err.starts_with("compared over 21 events\n"), "{err}");
     assert_eq!(check(&home, &[&args[..], &["--fail-on-change"]].concat()).0, Some(1));
     // The same configuration changes nothing.
     let same = ["before.edn", "--before", "before.edn", "--against", "events.jsonl", "--whole", "--fail-on-change"];
@@ -79,12 +79,18 @@ over the history, against before.edn: 2 transitions added, 4 removed, 1 moved, 1
 }
 
 #[test]
-fn a_history_alone_is_compared_with_nothing() {
+fn a_history_alone_is_compared_with_nothing_and_proves_lints() {
     let home = Home::new(&thresholds("{:<= 100 :interval 60}"));
     fs::write(home.0.join("events.jsonl"), events(&[1, 150])).expect("writable");
     let (code, _, err) = check(&home, &["--against", "events.jsonl"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.ends_with(": no errors; 1 lint allowed\n"), "{err}");
+    let (code, _, err) = check(&home, &["--against", "events.jsonl", "--fail-on-change"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("`--before PATH`"), "{err}");
+    let (code, _, err) = check(&home, &["--fail-on-change"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("name it with `--against FILE`"), "{err}");
     let (code, _, err) = check(&home, &["--against", "http://127.0.0.1:1"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("127.0.0.1:1: cannot connect"), "{err}");
@@ -166,4 +172,52 @@ fn a_folder_that_is_looked_into_stays_as_it_is() {
     let (code, _, err) = check(&home, &["--against", "state"]);
     assert_eq!(code, Some(2), "{err}");
     assert!(damaged == bytes());
+}
+
+#[test]
+fn a_history_proves_lints_in_the_place_of_guesses() {
+    let checks = "{:histograms {\"q\" {:code {\"^2\" {:>= 0.9 :interval 60 :type :percentage :no-data :violation}}}} :percentiles {\"q\" {0.99 {:<= 100 :interval 60}}}}";
+    let home = Home::new(checks);
+    let line = |second: usize, metric: u32, code: u32| {
+        format!(
+            "{{\"service\":\"q\",\"metric\":{metric},\"code\":\"{code}\",\"path\":\"/\",\"time\":{}}}\n",
+            1_700_000_040 + second
+        )
+    };
+    // Twice a second, and one minute with few; three of 242 are slow.
+    let many: String = (0..120)
+        .flat_map(|second| [line(second, 5, 200), line(second, if second < 2 { 500 } else { 5 }, 503)])
+        .collect();
+    let few = line(150, 500, 200) + &line(151, 5, 200);
+    fs::write(home.0.join("events.jsonl"), many.clone() + &few).expect("writable");
+    fs::write(home.0.join("many.jsonl"), many).expect("writable");
+    let (code, out, err) = check(&home, &["--against", "events.jsonl"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("W040") && out.contains("in 1 of 3 windows of the history one slow request decided"), "{out}");
+    assert!(
+        out.contains("W047") && out.contains("`503` of `:code` is matched by no pattern: 49.6 % of the values"),
+        "{out}"
+    );
+    let (_, out, _) = check(&home, &["--against", "many.jsonl"]);
+    assert!(!out.contains("W040"), "{out}");
+    let (_, out, _) = check(&home, &[]);
+    assert!(out.contains("W040") && !out.contains("W047"), "{out}");
+}
+
+#[test]
+fn test_says_what_of_a_history_no_threshold_watches() {
+    let home = Home::new("{:percentiles {\"q\" {0.5 {:<= 100 :interval 60}}}}");
+    let scenario = "{:scenarios [{:name \"a\" :end 60 :events [{:service \"q\" :every 1 :metric 1}] :expect []}]}";
+    fs::write(home.0.join("a.test.edn"), scenario).expect("writable");
+    let events = "{\"service\":\"q\",\"metric\":1,\"path\":\"/\",\"time\":1700000000}\n{\"service\":\"r\",\"time\":1700000000}\n";
+    fs::write(home.0.join("events.jsonl"), events).expect("writable");
+    let output = Command::new(env!("CARGO_BIN_EXE_highwater"))
+        .args(["test", "--against", "events.jsonl"])
+        .current_dir(&home.0)
+        .output()
+        .expect("it runs");
+    let err = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    let expected = "of the history:\n  of the service q no threshold reads :path\n  no threshold watches the service r (1 event)\n";
+    assert!(err.ends_with(expected), "{err}");
 }

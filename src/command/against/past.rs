@@ -48,11 +48,11 @@ pub fn is_url(what: &str) -> bool {
 ///
 /// # Errors
 /// One line: it does not answer, or what answers is no daemon of a fitting version.
-pub fn of_daemon(url: &str, now: &Plan) -> Result<Past, String> {
+pub fn of_daemon(url: &str, ca: Option<PathBuf>, now: &Plan) -> Result<Past, String> {
     let url = format!("{}/thresholds", url.trim_end_matches('/').trim_end_matches("/thresholds"));
     let fail = |what: &str| format!("--against {}: {what}", Url(url.clone()));
     let headers = vec![("user-agent".to_string(), Secret(USER_AGENT.to_string()))];
-    let request = Request { url: Url(url.clone()), headers, body: Vec::new(), hidden: None, ca: None };
+    let request = Request { url: Url(url.clone()), headers, body: Vec::new(), hidden: None, ca };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| fail(&error.to_string()))?;
     let answer = runtime.block_on(Transports::default().fetch(&request, LONGEST, PATIENCE));

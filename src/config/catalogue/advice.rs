@@ -1,15 +1,16 @@
 //! Lints of thresholds that are right, and what is said of `:lint`.
 
+use super::notifiers::one_and;
 use super::{code, error, lint};
 use crate::edn::{Diagnostic, Span};
-use crate::plan::Decimal;
+use crate::plan::{Decimal, Threshold};
 
 /// The codes of all lints, in order.
-pub const LINTS: [&str; 44] = [
+pub const LINTS: [&str; 45] = [
     "W001", "W002", "W003", "W004", "W005", "W006", "W007", "W008", "W009", "W010", "W011", "W012", "W013", "W014",
     "W015", "W016", "W017", "W018", "W019", "W020", "W021", "W022", "W023", "W024", "W025", "W026", "W027", "W028",
     "W029", "W030", "W031", "W032", "W033", "W034", "W035", "W036", "W037", "W040", "W041", "W042", "W043", "W044",
-    "W045", "W046",
+    "W045", "W046", "W047",
 ];
 
 /// Where a check begins.
@@ -30,6 +31,35 @@ pub fn one_value_decides(span: Span, quantile: Decimal, needed: u64, others: usi
         .help(format!(
             "add `:min-count {needed}`, or `:for 2`; or allow this if there are always more: `:lint {{:allow [W040]}}`"
         ))
+}
+
+pub fn one_value_decided(threshold: &Threshold, needed: u64, of: (usize, usize), a_day: f64) -> Diagnostic {
+    let (few, windows) = of;
+    let often = match a_day {
+        rare if rare < 0.005 => "less than once in half a year".to_string(),
+        a_day => format!("about {a_day:.2} times a day"),
+    };
+    let message =
+        format!("in {few} of {windows} windows of the history one slow request decided: violated by chance {often}");
+    lint("W040", at(threshold.span), message)
+        .here(format!("fewer than {needed} values"))
+        .help(format!("add `:min-count {needed}`, or `:for 2`, or a longer `:interval`"))
+}
+
+pub fn uncovered(threshold: &Threshold, values: &[String], count: usize, share: f64) -> Diagnostic {
+    let shown: Vec<String> = values.iter().map(|value| code(value)).collect();
+    let more = count.saturating_sub(shown.len());
+    let list = if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { one_and(&shown) };
+    let verb = if count == 1 { "is" } else { "are" };
+    let field = code(&format!(":{}", threshold.measure.field().name()));
+    let percent = 100.0 * share;
+    lint(
+        "W047",
+        at(threshold.span),
+        format!("{list} of {field} {verb} matched by no pattern: {percent:.1} % of the values"),
+    )
+    .here("of the patterns of this field")
+    .help("add a pattern for them; or allow this if they are meant to count as neither: `:lint {:allow [W047]}`")
 }
 
 pub fn silence_unnoticed(span: Span, service: &str) -> Diagnostic {

@@ -14,7 +14,7 @@ pub(super) fn check(plan: &Plan, out: &mut Vec<Diagnostic>) {
     let mut services: BTreeMap<&str, Vec<(Span, Decimal, u64)>> = BTreeMap::new();
     for threshold in &plan.thresholds {
         let Measure::Percentile { quantile, .. } = threshold.measure else { continue };
-        if let Some(needed) = needed(threshold).filter(|needed| (SURPRISING..).contains(needed)) {
+        if let Some(needed) = needed(threshold) {
             let found = services.entry(threshold.service.text()).or_default();
             found.push((threshold.span, quantile.decimal(), needed));
         }
@@ -27,7 +27,7 @@ pub(super) fn check(plan: &Plan, out: &mut Vec<Diagnostic>) {
 }
 
 /// How many values a window needs so that one value alone cannot violate; None if one cannot, or is meant to.
-fn needed(threshold: &Threshold) -> Option<u64> {
+pub fn needed(threshold: &Threshold) -> Option<u64> {
     let is_upper = |comparator| matches!(comparator, Comparator::LessOrEqual | Comparator::Less | Comparator::Equal);
     let Measure::Percentile { quantile, rank, .. } = threshold.measure else { return None };
     let policy = &threshold.policy;
@@ -48,7 +48,7 @@ fn needed(threshold: &Threshold) -> Option<u64> {
         let middle = few + (enough - few) / 2;
         if is_enough(&middle) { enough = middle } else { few = middle }
     }
-    (policy.min_count < enough).then_some(enough)
+    (policy.min_count < enough && enough >= SURPRISING).then_some(enough)
 }
 
 #[cfg(test)]

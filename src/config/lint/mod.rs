@@ -15,6 +15,7 @@ use crate::edn::Diagnostic;
 use crate::plan::Plan;
 
 pub(super) use allow::{Allowed, read};
+pub use few::needed as needed_values;
 
 type Lint = fn(&Plan, &mut Vec<Diagnostic>);
 
