@@ -97,7 +97,7 @@ fn routing(plan: &Plan) -> String {
 }
 
 impl Written {
-    /// Reads what [`write`] has written; others may have written anything.
+    /// Reads what `write` has written; others may have written anything.
     ///
     /// # Errors
     /// What is wrong with it, in a few words.
