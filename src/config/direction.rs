@@ -10,6 +10,9 @@ use crate::plan::{Comparator, Decimal, Field};
 /// Lints a check with a lower bound alone where a high value is what breaks a promise.
 pub(super) fn check(limits: &[Limit], path: &Path, options: &Options, context: &mut Context) {
     let [limit] = limits else { return };
+    if matches!(limit.bound.comparator, Comparator::Less | Comparator::LessOrEqual) {
+        return check_success(limit, path, options, context);
+    }
     if !matches!(limit.bound.comparator, Comparator::Greater | Comparator::GreaterOrEqual) {
         return;
     }
@@ -24,11 +27,24 @@ pub(super) fn check(limits: &[Limit], path: &Path, options: &Options, context: &
         Subject::Histogram { field: Some(field), pattern: Some((pattern, _)) } => {
             // Beyond 1 the limit itself was reported.
             let is_share = limit.bound.limit <= Decimal::from_i64(1) && options.kind == Some(Kinds::Percentage);
-            if is_share && is_about_errors(&pattern.text, field) {
-                context.report(catalogue::errors_from_below(limit));
+            let is_number = options.kind == Some(Kinds::Count);
+            if (is_share || is_number) && is_about_errors(&pattern.text, field) {
+                let what = if is_number { "the number of errors" } else { "the share of errors" };
+                context.report(catalogue::errors_from_below(limit, what));
             }
         }
         _ => {}
+    }
+}
+
+/// Lints an upper bound alone, where a high share is what was promised.
+fn check_success(limit: &Limit, path: &Path, options: &Options, context: &mut Context) {
+    let Subject::Histogram { field: Some(field), pattern: Some((pattern, _)) } = &path.subject else { return };
+    let is_high =
+        limit.bound.limit >= Decimal::parse("0.5").expect("a number") && limit.bound.limit < Decimal::from_i64(1);
+    let begins = pattern.text.trim_start_matches(['^', '(']).starts_with('2');
+    if is_high && begins && options.kind == Some(Kinds::Percentage) && habits::names_a_status(field) {
+        context.report(catalogue::success_from_above(limit));
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) fn check(text: &Text, field: Option<&Field>, context: &mut Context) {
     }
     if let Some(meant) = with_letters_for_digits(pattern) {
         context.report(catalogue::letter_for_a_digit(text.span, pattern, &meant));
+    } else if let Some(meant) = with_stars_for_digits(pattern) {
+        context.report(catalogue::star_for_digits(text.span, pattern, &meant));
     } else if let Some(meant) = anchored_on_one_side(pattern) {
         context.report(catalogue::anchored_on_one_side(text.span, pattern, &meant));
     } else if is_bare_number(pattern) {
@@ -70,6 +72,19 @@ fn with_letters_for_digits(pattern: &str) -> Option<String> {
     Some(match classes.as_slice() {
         [one] => format!("^{one}$"),
         several => format!("^({})$", several.join("|")),
+    })
+}
+
+/// `^5[0-9]{2}$` for `5*`, `^5**`, `50*`.
+fn with_stars_for_digits(pattern: &str) -> Option<String> {
+    let core = pattern.strip_prefix('^').unwrap_or(pattern);
+    let core = core.strip_suffix('$').unwrap_or(core);
+    let digits = core.trim_end_matches('*');
+    let is_it =
+        matches!(digits.len(), 1 | 2) && digits.len() < core.len() && digits.bytes().all(|b| b.is_ascii_digit());
+    is_it.then(|| match digits.len() {
+        1 => format!("^{digits}[0-9]{{2}}$"),
+        _ => format!("^{digits}[0-9]$"),
     })
 }
 

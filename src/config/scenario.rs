@@ -42,6 +42,9 @@ const OTHER_WORDS: [(&str, &str); 8] = [
     ("timeline", "expect"),
 ];
 
+/// Words for how long a series is, which are fields here.
+const LENGTHS: [&str; 8] = ["to", "till", "until", "end", "for", "repeat", "times", "timestamp"];
+
 /// Reads a file of scenarios. `outer` are the thresholds of the configuration, for a file that holds none.
 pub fn scenarios(path: &Path, outer: Option<&Plan>, environment: &dyn Environment) -> Scenarios {
     let files = files::one(path);
@@ -198,6 +201,9 @@ fn series(form: &Form, start: Timestamp, end: Option<Timestamp>, context: &mut C
             }
             name => {
                 has_service |= name == "service";
+                if LENGTHS.contains(&name) {
+                    context.report(catalogue::length_as_a_field(key.span, name));
+                }
                 match sequence::read(name, value, context) {
                     Some(sequence) => fields.push((Field::named(name), value.span, sequence)),
                     None => is_whole = false,

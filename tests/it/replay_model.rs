@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 
 use crate::model::event::{Event, Number, Value};
 use crate::model::generate::{Case, case};
-use crate::model::{self, Config, Measure, Reason, Service, Status, Transition, Window, write};
+use crate::model::{self, Config, Decimal, Measure, Reason, Service, Status, Thin, Transition, Window, write};
 
 /// How the events are handed over.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,85 @@ fn replay_says_what_the_model_says() {
         Err(TestError::Fail(why, _)) => panic!("{why}"),
         Err(why) => panic!("{why}"),
     }
+}
+
+/// One change that is written as the grammar has it, whether or not it makes sense.
+#[derive(Clone, Copy, Debug)]
+struct Mutation {
+    /// Which threshold, what of it, and which of the values to choose from.
+    at: usize,
+    what: usize,
+    choice: usize,
+}
+
+impl Mutation {
+    fn apply(self, config: &mut Config) {
+        let Mutation { at, what, choice } = self;
+        let decimal = |texts: &[&str]| Decimal(texts[choice % texts.len()].to_string());
+        let number = |numbers: &[usize]| numbers[choice % numbers.len()];
+        let thin = [Thin::Keep, Thin::Ok, Thin::Violation][choice % 3];
+        let times = ["0.1", "1", "10", "60", "7", "0", "2", "30", "0.5", "120", "600", "0.3"];
+        let len = config.thresholds.len();
+        let other = config.thresholds[(at + 1) % len].clone();
+        let threshold = &mut config.thresholds[at % len];
+        match what {
+            0 => threshold.interval = decimal(&times),
+            1 => threshold.every = Some(decimal(&times)),
+            2 => threshold.every = None,
+            3 => threshold.bounds[0].limit = decimal(&["0", "1", "1.0", "100", "0.5", "-1", "-0.5", "0.05", "0.95"]),
+            4 => threshold.bounds[0].comparator = ["<=", "<", ">=", ">", "=", "not="][choice % 6],
+            5 => threshold.bounds.extend(other.bounds),
+            6 => threshold.violate_after = Some(number(&[0, 1, 2, 3, 30])),
+            7 => threshold.recover_after = Some(number(&[0, 1, 2, 3, 30])),
+            8 => threshold.min_count = Some(number(&[0, 1, 2, 5])),
+            9 => threshold.few = Some(thin),
+            10 => threshold.no_data = Some(thin),
+            11 => threshold.forget = Some(decimal(&times)),
+            12 => threshold.max_gap = Some(decimal(&times)),
+            13 => threshold.grace = Some(decimal(&times)),
+            14 => config.grace = Some(decimal(&times)),
+            15 => threshold.by = other.by,
+            16 => threshold.filter = other.filter,
+            17 => threshold.service = other.service,
+            18 => threshold.measure = other.measure,
+            19 => threshold.name = Some(["slow", "", "[odd", "\u{e9}"][choice % 4].to_string()),
+            20 => config.thresholds.push(other),
+            _ => {
+                threshold.measure = match threshold.measure.clone() {
+                    Measure::Percentile { field, riemann, .. } => {
+                        let quantile = decimal(&["0.5", "0.99", "1", "0.000001", "0.50", "0", "1.5"]);
+                        Measure::Percentile { quantile, field, riemann: !riemann }
+                    }
+                    Measure::Percentage { field, pattern } => Measure::Count { field, pattern },
+                    Measure::Count { field, pattern } => Measure::Percentage { field, pattern },
+                };
+            }
+        }
+    }
+}
+
+/// A valid configuration that is changed is refused, or means what the model reads in it.
+#[test]
+fn what_is_changed_and_accepted_is_judged_as_the_model_does() {
+    let mutation = (0..4usize, 0..22usize, 0..12usize).prop_map(|(at, what, choice)| Mutation { at, what, choice });
+    let mutations = proptest::collection::vec(mutation, 1..4);
+    let (accepted, refused) = (RefCell::new(0), RefCell::new(0));
+    let result = runner(250).run(&(case(), mutations, any::<bool>()), |(mut case, mutations, whole)| {
+        mutations.into_iter().for_each(|mutation| mutation.apply(&mut case.config));
+        if highwater::config::from_text(&write::config(&case.config)).plan.is_none() {
+            *refused.borrow_mut() += 1;
+            return Ok(());
+        }
+        *accepted.borrow_mut() += 1;
+        compare(&case, whole, Input::Plain).map_err(TestCaseError::fail)
+    });
+    match result {
+        Ok(()) => {}
+        Err(TestError::Fail(why, _)) => panic!("{why}"),
+        Err(why) => panic!("{why}"),
+    }
+    let (accepted, refused) = (accepted.into_inner(), refused.into_inner());
+    assert!(accepted > refused / 4 && refused > accepted / 20, "{accepted} accepted, {refused} refused");
 }
 
 #[test]

@@ -6,11 +6,11 @@ use crate::edn::{Diagnostic, Span};
 use crate::plan::{Decimal, Threshold};
 
 /// The codes of all lints, in order.
-pub const LINTS: [&str; 45] = [
+pub const LINTS: [&str; 51] = [
     "W001", "W002", "W003", "W004", "W005", "W006", "W007", "W008", "W009", "W010", "W011", "W012", "W013", "W014",
     "W015", "W016", "W017", "W018", "W019", "W020", "W021", "W022", "W023", "W024", "W025", "W026", "W027", "W028",
     "W029", "W030", "W031", "W032", "W033", "W034", "W035", "W036", "W037", "W040", "W041", "W042", "W043", "W044",
-    "W045", "W046", "W047",
+    "W045", "W046", "W047", "W048", "W049", "W050", "W051", "W052", "W053",
 ];
 
 /// Where a check begins.
@@ -20,16 +20,15 @@ fn at(span: Span) -> Span {
 
 pub fn one_value_decides(span: Span, quantile: Decimal, needed: u64, others: usize) -> Diagnostic {
     let percent = Decimal::parse(&format!("{quantile}e2")).unwrap_or(quantile);
+    let here = match others {
+        0 => "judged with fewer, too".to_string(),
+        n => format!("judged with fewer, too, as {n} more of this service"),
+    };
     lint("W040", at(span), format!("below {needed} values in a window one slow request violates p{percent}"))
-        .here(format!(
-            "judged from its first value on{}",
-            match others {
-                0 => String::new(),
-                n => format!(", as {n} more of this service"),
-            }
-        ))
+        .here(here)
         .help(format!(
-            "add `:min-count {needed}`, or `:for 2`; or allow this if there are always more: `:lint {{:allow [W040]}}`"
+            "add `:for 2`; or `:min-count {needed}`, which says nothing of windows with fewer; or allow this if there are \
+             always more: `:lint {{:allow [W040]}}`"
         ))
 }
 
@@ -43,7 +42,7 @@ pub fn one_value_decided(threshold: &Threshold, needed: u64, of: (usize, usize),
         format!("in {few} of {windows} windows of the history one slow request decided: violated by chance {often}");
     lint("W040", at(threshold.span), message)
         .here(format!("fewer than {needed} values"))
-        .help(format!("add `:min-count {needed}`, or `:for 2`, or a longer `:interval`"))
+        .help(format!("add `:for 2`, or `:min-count {needed}`, or a longer `:interval`"))
 }
 
 pub fn uncovered(threshold: &Threshold, values: &[String], count: usize, share: f64) -> Diagnostic {
@@ -65,7 +64,23 @@ pub fn uncovered(threshold: &Threshold, values: &[String], count: usize, share: 
 pub fn silence_unnoticed(span: Span, service: &str) -> Diagnostic {
     lint("W041", at(span), format!("nothing notices when {} falls silent", code(&format!("{service:?}"))))
         .here("needs events to be judged")
-        .help("add `:no-data :violation` here; or a count of anything that is always there, with `:> 0`")
+        .help(format!(
+            "add `:no-data :violation` here; or a check of its own: {}",
+            code(&format!(":histograms {{{service:?} {{:metric {{\".*\" {{:type :count :> 0 :interval 300}}}}}}}}"))
+        ))
+}
+
+pub fn silence_waits_for_events(span: Span) -> Diagnostic {
+    lint("W041", at(span), "`:min-count` keeps this count from noticing silence")
+        .here("with fewer events it is not judged")
+        .help("leave `:min-count` out, or add `:no-data :violation`")
+}
+
+pub fn service_like_a_pattern(span: Span, name: &str) -> Diagnostic {
+    let core = name.trim().trim_start_matches('^').trim_end_matches(['$', '*', '.']);
+    lint("W050", at(span), format!("the service {} is a name, not a pattern", code(&format!("{name:?}"))))
+        .here("only events of a service that is called exactly so")
+        .help(format!("write {} for all that begin so", code(&format!("#re \"^{core}\""))))
 }
 
 pub fn silence_is_well(span: Span) -> Diagnostic {

@@ -81,8 +81,23 @@ pub fn percentile_from_below(limit: &Limit, quantile: Decimal) -> Diagnostic {
     from_below("W022", limit, &format!("p{percent}"))
 }
 
-pub fn errors_from_below(limit: &Limit) -> Diagnostic {
-    from_below("W023", limit, "the share of errors")
+pub fn errors_from_below(limit: &Limit, what: &str) -> Diagnostic {
+    from_below("W023", limit, what)
+}
+
+pub fn success_from_above(limit: &Limit) -> Diagnostic {
+    let value = if limit.secret { "this value".to_string() } else { limit.bound.limit.to_string() };
+    let help = match limit.secret {
+        true => "to promise at least so much use `:>=`".to_string(),
+        false => format!("to promise at least so much write `:>= {value}`"),
+    };
+    lint(
+        "W049",
+        limit.span,
+        format!("a check says what is fine; this one is violated when the share of success is above {value}"),
+    )
+    .here("an upper bound, and none below")
+    .help(help)
 }
 
 /// A lower bound reads like an alert: what it says is fine is what was probably meant to be wrong.

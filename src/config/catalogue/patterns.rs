@@ -65,6 +65,12 @@ pub fn letter_for_a_digit(span: Span, text: &str, meant: &str) -> Diagnostic {
         .help(format!("write `\"{meant}\"`"))
 }
 
+pub fn star_for_digits(span: Span, text: &str, meant: &str) -> Diagnostic {
+    super::lint("W048", span, format!("the `*` of the pattern {} repeats the digit before it", code(text)))
+        .here("matches no status that was meant")
+        .help(format!("write `\"{meant}\"`"))
+}
+
 pub fn anchored_on_one_side(span: Span, text: &str, meant: &str) -> Diagnostic {
     super::lint("W019", span, format!("`^` and `$` of the pattern {} bind to one side of the bar only", code(text)))
         .here("matches inside longer texts")

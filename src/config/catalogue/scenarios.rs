@@ -1,6 +1,6 @@
 //! Faults in scenarios.
 
-use super::{code, error};
+use super::{code, error, lint};
 use crate::edn::{Diagnostic, Span};
 
 pub fn no_scenarios(span: Span) -> Diagnostic {
@@ -110,6 +110,31 @@ pub fn repeated_so_often(span: Span, word: &str, most: u64) -> Diagnostic {
     error("T165", span, format!("a value is repeated 1 to {most} times, and {} is not", code(word)))
         .here("expected `VxN`")
         .help("write `85x590` for 590 times, `_x5` for five steps without an event")
+}
+
+pub fn length_as_a_field(span: Span, name: &str) -> Diagnostic {
+    lint("W051", span, format!("{} is a field of the events here", code(&format!(":{name}"))))
+        .here("does not say how long the series is")
+        .help("write `:count 600` for so many events, or repeat a value, `:metric \"85x600\"`; or allow this: `:lint {:allow [W051]}`")
+}
+
+pub fn metric_is_no_number(span: Span, word: &str) -> Diagnostic {
+    lint("W052", span, format!("{} is no number, so these events have no metric", code(word)))
+        .here("expected numbers")
+        .help("write `:metric \"85x590 _x5 143x10\"`, without units")
+}
+
+pub fn vector_is_no_sequence(span: Span, name: &str) -> Diagnostic {
+    lint(
+        "W053",
+        span,
+        format!(
+            "a vector is one value with several texts: each event has all of them as {}",
+            code(&format!(":{name}"))
+        ),
+    )
+    .here("not one after the other")
+    .help("write a text with blanks: `\"200x98 500x2\"`")
 }
 
 pub fn empty_sequence(span: Span, name: &str) -> Diagnostic {

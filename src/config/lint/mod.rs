@@ -9,6 +9,7 @@ mod day;
 mod few;
 mod names;
 mod patterns;
+mod service;
 mod silence;
 
 use crate::edn::Diagnostic;
@@ -19,7 +20,7 @@ pub use few::needed as needed_values;
 
 type Lint = fn(&Plan, &mut Vec<Diagnostic>);
 
-const LINTS: [Lint; 5] = [day::check, few::check, names::check, patterns::check, silence::check];
+const LINTS: [Lint; 6] = [day::check, few::check, names::check, patterns::check, service::check, silence::check];
 
 /// What is to be thought of, in no order.
 pub(super) fn check(plan: &Plan) -> Vec<Diagnostic> {

@@ -15,6 +15,13 @@ pub(super) fn check(plan: &Plan, out: &mut Vec<Diagnostic>) {
         if threshold.policy.no_data == Thin::Ok && !(is_count && threshold.policy.min_count == 0) {
             out.push(catalogue::silence_is_well(threshold.span));
         }
+        if is_count
+            && threshold.policy.min_count > 0
+            && threshold.policy.no_data != Thin::Violation
+            && fails_at_none(threshold)
+        {
+            out.push(catalogue::silence_waits_for_events(threshold.span));
+        }
         if let Service::Exactly(name) = &threshold.service {
             services.entry(name).or_default().push(threshold);
         }
@@ -43,12 +50,16 @@ fn notices(threshold: &Threshold) -> bool {
     if threshold.policy.no_data == Thin::Violation {
         return true;
     }
-    let fails_at_none = threshold.bounds.iter().any(|bound| match bound.comparator {
+    matches!(threshold.measure, Measure::Count { .. }) && threshold.policy.min_count == 0 && fails_at_none(threshold)
+}
+
+/// Whether a count of nothing is beyond a bound.
+fn fails_at_none(threshold: &Threshold) -> bool {
+    threshold.bounds.iter().any(|bound| match bound.comparator {
         Comparator::Greater => bound.limit >= Decimal::ZERO,
         Comparator::GreaterOrEqual | Comparator::Equal => bound.limit > Decimal::ZERO,
         Comparator::Less | Comparator::LessOrEqual | Comparator::NotEqual => false,
-    });
-    matches!(threshold.measure, Measure::Count { .. }) && threshold.policy.min_count == 0 && fails_at_none
+    })
 }
 
 #[cfg(test)]
@@ -73,7 +84,7 @@ mod tests {
         assert_eq!(with(&count(":>= 0 :< 5 :type :count")), ["W041"]);
         assert_eq!(with(&count(":< 5 :type :count")), ["W041"]);
         assert_eq!(with(&count(":> 0 :type :count :shadow true")), ["W041"]);
-        assert_eq!(with(&count(":> 0 :type :count :min-count 1")), ["W041"]);
+        assert_eq!(with(&count(":> 0 :type :count :min-count 1")), ["W041", "W041"]);
         assert_eq!(with(&count(":> 0.5 :type :percentage :no-data :violation")), [""; 0]);
         assert_eq!(with(&count(":> 0.5 :type :percentage :no-data :ok")), ["W042", "W041"]);
         assert_eq!(with(&count(":> 0 :type :count").replace("\"q\"", "#re \"^q\"")), [""; 0]);

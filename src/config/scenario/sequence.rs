@@ -20,6 +20,11 @@ pub fn read(name: &str, form: &Form, context: &mut Context) -> Option<Sequence> 
         Kind::String(text) => text,
         Kind::Broken => return None,
         _ => {
+            if let Kind::Vector(items) = &form.kind
+                && (name == "metric" || items.iter().any(is_sequence))
+            {
+                context.report(catalogue::vector_is_no_sequence(form.span, name));
+            }
             let plain = plain(form);
             return match plain {
                 Some(plain) => Some(Sequence::Always(plain)),
@@ -30,6 +35,10 @@ pub fn read(name: &str, form: &Form, context: &mut Context) -> Option<Sequence> 
         }
     };
     let words: Vec<&str> = text.split_whitespace().collect();
+    let is_number = |word: &&str| part(word).is_none_or(|(text, _)| text.is_none_or(is_numeric));
+    if let Some(word) = words.iter().find(|word| name == "metric" && !is_number(word)) {
+        context.report(catalogue::metric_is_no_number(form.span, word));
+    }
     if words.len() > MOST_PARTS {
         return context.refuse(catalogue::sequence_too_long(form.span, MOST_PARTS));
     }
@@ -63,6 +72,15 @@ fn part(word: &str) -> Option<(Option<&str>, u64)> {
         _ => (word, 1),
     };
     Some(((text != "_").then_some(text), times))
+}
+
+fn is_numeric(text: &str) -> bool {
+    Number::parse_json(text.as_bytes()).is_some()
+}
+
+/// `85x590` within a vector.
+fn is_sequence(item: &Form) -> bool {
+    matches!(&item.kind, Kind::String(text) if part(text).is_some_and(|(value, times)| value.is_none() || times > 1))
 }
 
 fn value(text: &str, name: &str) -> Plain {
