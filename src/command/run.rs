@@ -142,6 +142,12 @@ fn folder(args: &RunArgs, plan: &Plan) -> Result<Option<PathBuf>, String> {
 
 /// The plan with what the command line says, and lints; or all that is wrong. Lines of text either way.
 fn load(args: &RunArgs, colour: bool, read: &Read) -> Result<(Plan, String), String> {
+    // A pipe gives its text once, and opening it waits for whoever writes.
+    if let Some(path) =
+        args.config.iter().find(|path| read.is_again() && path.exists() && !path.is_file() && !path.is_dir())
+    {
+        return Err(line(&format!("{}: not a regular file any more", path.display())));
+    }
     let environment = config::Noting::new(&config::Process);
     let before = config::stamp(&args.config);
     let loaded = config::load(&args.config, &environment, Unset::Error);
@@ -178,6 +184,7 @@ struct Read(Mutex<Stamps>);
 
 #[derive(Default)]
 struct Stamps {
+    is_read: bool,
     configuration: u64,
     /// Those of `#file`.
     secrets: u64,
@@ -185,9 +192,14 @@ struct Stamps {
 }
 
 impl Read {
+    /// Whether files were read before.
+    fn is_again(&self) -> bool {
+        server::lock(&self.0).is_read
+    }
+
     fn note(&self, configuration: u64, paths: Vec<PathBuf>) {
         let secrets = config::stamp_files(&paths);
-        *server::lock(&self.0) = Stamps { configuration, secrets, paths };
+        *server::lock(&self.0) = Stamps { is_read: true, configuration, secrets, paths };
     }
 
     /// Something else, if files are others now: a number for what they are like.

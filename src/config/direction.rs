@@ -41,7 +41,7 @@ pub(super) fn check(limits: &[Limit], path: &Path, options: &Options, context: &
 fn check_success(limit: &Limit, path: &Path, options: &Options, context: &mut Context) {
     let Subject::Histogram { field: Some(field), pattern: Some((pattern, _)) } = &path.subject else { return };
     let is_high =
-        limit.bound.limit >= Decimal::parse("0.5").expect("a number") && limit.bound.limit < Decimal::from_i64(1);
+        limit.bound.limit > Decimal::parse("0.5").expect("a number") && limit.bound.limit < Decimal::from_i64(1);
     let begins = pattern.text.trim_start_matches(['^', '(']).starts_with('2');
     if is_high && begins && options.kind == Some(Kinds::Percentage) && habits::names_a_status(field) {
         context.report(catalogue::success_from_above(limit));

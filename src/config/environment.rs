@@ -30,11 +30,11 @@ impl Environment for Process {
     }
 
     fn file(&self, path: &Path) -> io::Result<String> {
-        let file = std::fs::File::open(path)?;
-        // A pipe without a writer would be waited for, and a device may never end.
-        if !file.metadata()?.is_file() {
+        // Opening a pipe without a writer would wait for one, and a device may never end.
+        if !std::fs::metadata(path)?.is_file() {
             return Err(io::Error::other("it is not a regular file"));
         }
+        let file = std::fs::File::open(path)?;
         let mut text = String::new();
         file.take(MAX_SECRET + 1).read_to_string(&mut text)?;
         if text.len() as u64 > MAX_SECRET {

@@ -86,7 +86,8 @@ fn hash_file(path: &Path, stamp: &mut DefaultHasher) {
     path.hash(stamp);
     match fs::metadata(path) {
         Ok(metadata) => {
-            (metadata.len(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino(), metadata.dev()).hash(stamp);
+            let changed = (metadata.ctime(), metadata.ctime_nsec(), metadata.mtime(), metadata.mtime_nsec());
+            (metadata.len(), changed, metadata.ino(), metadata.dev()).hash(stamp);
         }
         Err(error) => error.kind().hash(stamp),
     }

@@ -172,7 +172,7 @@ impl Loaded {
     /// Adds what the author of a plan without errors may not have thought of.
     pub fn advise(&mut self) {
         let Some(plan) = &self.plan else { return };
-        let mut found = lint::check(plan);
+        let mut found = lint::check(plan, &self.allowing);
         self.allowed += self.allowing.take_out(&mut found);
         self.diagnostics.append(&mut found);
         sort(&mut self.diagnostics);

@@ -26,8 +26,6 @@ pub struct Failure<'w> {
     pub why: &'w str,
     /// How long the receiver wants to be left alone, in microseconds.
     pub asked: Option<i64>,
-    /// Whether it may have been received nevertheless.
-    pub in_doubt: bool,
 }
 
 /// The attempts to deliver to one notifier.
@@ -46,7 +44,6 @@ struct Failed {
     times: u32,
     why: String,
     not_before: i64,
-    in_doubt: bool,
 }
 
 /// How one address is doing.
@@ -144,18 +141,17 @@ impl Attempts {
         let pace = self.paces.entry(Arc::clone(&dispatch.address)).or_default();
         pace.in_a_row = pace.in_a_row.saturating_add(1);
         pace.paused_until = pace.paused_until.max(now + pause(pace.in_a_row, random).max(asked));
-        let none = Failed { times: 0, why: String::new(), not_before: 0, in_doubt: false };
+        let none = Failed { times: 0, why: String::new(), not_before: 0 };
         let failed = self.failed.entry(dispatch.number).or_insert(none);
         failed.times += 1;
         failed.why = failure.why.to_string();
         failed.not_before = now + pause(failed.times, random).max(asked);
-        failed.in_doubt |= failure.in_doubt;
         failed.times
     }
 
-    /// It goes elsewhere: nothing has failed there. Whether it may have been received where it went until now.
-    pub fn relocate(&mut self, number: u64) -> bool {
-        self.failed.remove(&number).is_some_and(|failed| failed.in_doubt)
+    /// It goes elsewhere: nothing has failed there.
+    pub fn relocate(&mut self, number: u64) {
+        self.failed.remove(&number);
     }
 
     /// Why it failed last, and how often it was tried.
@@ -202,7 +198,7 @@ mod tests {
             };
             let notices = key.split(' ').map(kept).collect();
             let address = Arc::new(Address::Log(None));
-            queue.push(Dispatch { number, address, made: Timestamp::clamped(0), notices }, usize::MAX);
+            queue.push(Dispatch { number, address, made: Timestamp::clamped(0), notices, in_doubt: false }, usize::MAX);
         }
         queue
     }
@@ -247,7 +243,7 @@ mod tests {
             [(None, 1), (None, 2), (None, 4), (Some(30 * S), 30), (None, 16), (None, 32), (None, 60), (None, 60)]
         {
             begin(&mut attempts, &queue, &[0]);
-            attempts.fail(dispatch(&queue, 0), Failure { why: "no", asked, in_doubt: false }, now, 512);
+            attempts.fail(dispatch(&queue, 0), Failure { why: "no", asked }, now, 512);
             assert_eq!(attempts.next(now), Some(now + pause * S), "{pause}");
             assert!(attempts.ready(&queue, u64::MAX, 8, now + pause * S - 1).is_empty(), "{pause}");
             now += pause * S;
@@ -263,17 +259,16 @@ mod tests {
         let mut queue = queue(&["a", "b"]);
         let address = Arc::new(Address::Log(Some("other".into())));
         let notices = dispatch(&queue, 0).notices.clone();
-        queue.push(Dispatch { number: 2, address, made: Timestamp::clamped(0), notices }, usize::MAX);
+        queue.push(Dispatch { number: 2, address, made: Timestamp::clamped(0), notices, in_doubt: false }, usize::MAX);
         let mut attempts = Attempts::default();
         assert_eq!(attempts.ready(&queue, u64::MAX, 8, 0), [0, 1, 2]);
         begin(&mut attempts, &queue, &[0]);
-        attempts.fail(dispatch(&queue, 0), Failure { why: "no", asked: None, in_doubt: false }, 0, 0);
+        attempts.fail(dispatch(&queue, 0), Failure { why: "no", asked: None }, 0, 0);
         assert_eq!(attempts.ready(&queue, u64::MAX, 8, 1), [2]);
         assert_eq!(attempts.next(1), Some(750_000));
-        assert!(!attempts.relocate(0));
-        attempts.fail(dispatch(&queue, 2), Failure { why: "cut", asked: None, in_doubt: true }, 0, 0);
-        attempts.fail(dispatch(&queue, 2), Failure { why: "no", asked: None, in_doubt: false }, 0, 0);
-        assert!(attempts.relocate(2));
+        // It goes elsewhere, and is tried there at once.
+        attempts.relocate(0);
+        assert_eq!(attempts.last(0), None);
     }
 
     #[test]
@@ -282,7 +277,7 @@ mod tests {
         let mut attempts = Attempts::default();
         for _ in 0..5 {
             begin(&mut attempts, &queue, &[0]);
-            attempts.fail(dispatch(&queue, 0), Failure { why: "no", asked: None, in_doubt: false }, 0, 0);
+            attempts.fail(dispatch(&queue, 0), Failure { why: "no", asked: None }, 0, 0);
         }
         attempts.settle(dispatch(&queue, 1));
         assert_eq!(attempts.ready(&queue, u64::MAX, 8, 1), [1]);

@@ -62,15 +62,17 @@ impl Pool {
     /// The answer did not come whole.
     pub async fn post(&self, trust: &Trust, request: &Request, deadline: Instant) -> Result<Answer, Trouble> {
         let (origin, message) = read_request(request).map_err(Trouble::unsent)?;
+        let mut is_doubtful = false;
         if let Some(mut kept) = self.take(&origin) {
             match exchange(&mut kept, message.clone()).await {
                 Ok(response) => return self.answer(origin, kept, response).await,
                 // The receiver knows the key, should the first one have arrived.
                 Err(error) if error.is_parse() || error.is_user() => return Err(origin.place.trouble(&error)),
-                Err(_) => {}
+                Err(error) => is_doubtful = !error.is_canceled(),
             }
         }
-        let mut connection = open(&origin, trust, deadline).await.map_err(Trouble::unsent)?;
+        let opened = open(&origin, trust, deadline).await;
+        let mut connection = opened.map_err(|trouble| if is_doubtful { trouble } else { trouble.unsent() })?;
         let response = exchange(&mut connection, message).await.map_err(|error| origin.place.trouble(&error))?;
         self.answer(origin, connection, response).await
     }

@@ -55,6 +55,10 @@ impl Courier {
             attempts.forget(queue);
         }
         for (name, dispatch) in ready {
+            // Should this process end now, nobody knows what has become of it.
+            if !dispatch.in_doubt {
+                self.step(&Input::Sent { notifier: Arc::clone(&name), number: dispatch.number, in_doubt: true });
+            }
             let (notifier, transports) = (self.notifier(&name, &dispatch.address), Rc::clone(&self.transports));
             let clock = self.now;
             self.done.spawn_local(async move {
@@ -97,9 +101,13 @@ impl Courier {
                 if self.outbox.directory().routes.is_none() && *dispatch.address == Address::Log(None) {
                     return Err(io::Error::other(why));
                 }
+                if !in_doubt && !dispatch.in_doubt {
+                    self.step(&Input::Sent { notifier: Arc::clone(notifier), number, in_doubt: false });
+                }
                 let why = cut(&why);
+                let attempts = self.attempts.entry(Arc::clone(notifier)).or_default();
                 let random = random(number, now.boot);
-                let failure = Failure { why: &why, asked: after, in_doubt };
+                let failure = Failure { why: &why, asked: after };
                 let times = attempts.fail(dispatch, failure, now.boot, random);
                 // Many may be on their way when it fails; that is said once.
                 let row = attempts.failures_in_a_row(&dispatch.address);
@@ -137,13 +145,13 @@ impl Courier {
                 && dispatch.is_some_and(|dispatch| self.outbox.may_move(notifier, dispatch))
         };
         let moved: Vec<u64> = numbers.iter().copied().filter(may_move).collect();
-        let moved: Vec<(u64, bool)> = moved.into_iter().map(|number| (number, attempts.relocate(number))).collect();
+        moved.iter().for_each(|number| attempts.relocate(*number));
         if moved.is_empty() {
             return;
         }
         tracing::info!("`:{notifier}` has another address: {} that nobody has accepted go there", moved.len());
-        for (number, in_doubt) in moved {
-            self.step(&Input::Moved { now: now.wall, notifier: Arc::clone(notifier), number, in_doubt });
+        for number in moved {
+            self.step(&Input::Moved { now: now.wall, notifier: Arc::clone(notifier), number });
         }
         self.on.is_dirty = true;
     }

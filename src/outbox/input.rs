@@ -24,9 +24,10 @@ pub enum Input {
     Buried { before: u64 },
     /// Whoever makes the transitions knows nothing of a violation that somebody was told of.
     Forgotten { now: Timestamp, violation: Arc<str> },
-    /// A dispatch that nobody has accepted goes to where its notifier is now. `in_doubt`: somebody may have received it
-    /// nevertheless, where it went until now.
-    Moved { now: Timestamp, notifier: Arc<str>, number: u64, in_doubt: bool },
+    /// A dispatch that nobody has accepted goes to where its notifier is now.
+    Moved { now: Timestamp, notifier: Arc<str>, number: u64 },
+    /// A dispatch is on its way, or was (`in_doubt`), so that somebody may have received it; or nobody has, after all.
+    Sent { notifier: Arc<str>, number: u64, in_doubt: bool },
 }
 
 impl Input {

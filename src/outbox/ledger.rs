@@ -60,9 +60,17 @@ impl Ledger {
         self.at(violation, notifier, address).for_each(|one| one.is_rejected = true);
     }
 
-    /// A notifier is told of a violation at another address, and also there where it was told `in_doubt`.
-    pub fn relocate(&mut self, violation: &str, notifier: &str, from: &Address, to: &Arc<Address>, in_doubt: bool) {
-        let Some(told) = self.at(violation, notifier, from).next().cloned() else { return };
+    /// A notifier is told of a violation at another address, and also there where it was told `in_doubt`. Whether it was
+    /// told at that other address before.
+    pub fn relocate(
+        &mut self,
+        violation: &str,
+        notifier: &str,
+        from: &Address,
+        to: &Arc<Address>,
+        in_doubt: bool,
+    ) -> bool {
+        let Some(told) = self.at(violation, notifier, from).next().cloned() else { return false };
         let is_there = self.at(violation, notifier, to).next().is_some();
         if let Some(open) = self.open.get_mut(violation).filter(|_| !in_doubt) {
             open.retain(|one| *one != told);
@@ -70,6 +78,7 @@ impl Ledger {
         if !is_there {
             self.tell(Told { address: Arc::clone(to), ..told });
         }
+        is_there
     }
 
     fn at(&mut self, violation: &str, notifier: &str, address: &Address) -> impl Iterator<Item = &mut Told> {

@@ -108,7 +108,12 @@ impl Outbox {
                 }
             }
             Input::Forgotten { now, violation } => self.forget(violation, *now),
-            Input::Moved { now, notifier, number, in_doubt } => self.relocate(notifier, *number, *in_doubt, *now),
+            Input::Moved { now, notifier, number } => self.relocate(notifier, *number, *now),
+            Input::Sent { notifier, number, in_doubt } => {
+                if let Some(queue) = self.queues.get_mut(notifier) {
+                    queue.doubt(*number, *in_doubt);
+                }
+            }
             Input::Buried { before } => {
                 while self.dead.front().is_some_and(|dead| dead.number < *before) {
                     self.dead.pop_front();
@@ -234,7 +239,8 @@ impl Outbox {
         for notices in notices.chunks(most) {
             let number = self.next;
             self.next += 1;
-            let dispatch = Dispatch { number, address: Arc::clone(&address), made: now, notices: notices.to_vec() };
+            let (address, notices) = (Arc::clone(&address), notices.to_vec());
+            let dispatch = Dispatch { number, address, made: now, notices, in_doubt: false };
             let queue = self.queues.entry(Arc::clone(notifier)).or_default();
             let (collapsed, unsent) = queue.push(dispatch, self.directory.queue);
             self.collapsed += collapsed;
@@ -277,22 +283,26 @@ impl Outbox {
     }
 
     /// Sends violations that nobody has accepted to where their notifier is now, and their recoveries with them.
-    fn relocate(&mut self, notifier: &Arc<str>, number: u64, in_doubt: bool, now: Timestamp) {
+    fn relocate(&mut self, notifier: &Arc<str>, number: u64, now: Timestamp) {
         let Some(dispatch) = self.queues.get(notifier).and_then(|queue| queue.get(number)).cloned() else { return };
         let Some(to) = self.directory.notifiers.get(notifier).map(|entry| Arc::clone(&entry.address)) else { return };
         if !self.may_move(notifier, &dispatch) {
             return;
         }
+        let (in_doubt, mut was_there) = (dispatch.in_doubt, false);
         for kept in dispatch.notices.iter().filter(|kept| !kept.is_recovery) {
-            self.ledger.relocate(&kept.violation, notifier, &dispatch.address, &to, in_doubt);
-            self.relocate_recovery(notifier, kept, (&dispatch.address, &to), in_doubt, now);
+            was_there |= self.ledger.relocate(&kept.violation, notifier, &dispatch.address, &to, in_doubt);
+            was_there |= self.relocate_recovery(notifier, kept, (&dispatch.address, &to), in_doubt, now);
         }
         if let Some(queue) = self.queues.get_mut(notifier) {
             queue.relocate(number, &to);
+            // It may have been received there, too, when it went there before.
+            queue.doubt(number, was_there);
         }
     }
 
-    /// The recovery of a violation that goes elsewhere, if it waits already. In doubt both hear of the end.
+    /// The recovery of a violation that goes elsewhere, if it waits already. In doubt both hear of the end. Whether one
+    /// waits there already: it may leave before the violation, so that another follows.
     fn relocate_recovery(
         &mut self,
         notifier: &Arc<str>,
@@ -300,23 +310,22 @@ impl Outbox {
         (from, to): (&Arc<Address>, &Arc<Address>),
         in_doubt: bool,
         now: Timestamp,
-    ) {
-        let Some(queue) = self.queues.get_mut(notifier) else { return };
+    ) -> bool {
+        let Some(queue) = self.queues.get_mut(notifier) else { return false };
         let waiting = |at: &Address| queue.recoveries(&violation.violation, &violation.dedup_key, at).first().copied();
-        let (Some(number), is_there) = (waiting(from), waiting(to).is_some()) else { return };
-        let Some(notices) = queue.get(number).map(|dispatch| dispatch.notices.clone()) else { return };
+        let is_there = waiting(to).is_some();
+        let Some(number) = waiting(from) else { return is_there };
+        let Some(notices) = queue.get(number).map(|dispatch| dispatch.notices.clone()) else { return is_there };
         let is_its = |one: &&mut Resolved| {
             one.notifier == *notifier && one.address == *from && notices.iter().any(|kept| kept.line == one.line)
         };
-        match (in_doubt, is_there) {
-            (true, true) => {}
-            (true, false) => self.dispatch(notifier, Some(to), notices, now),
-            (false, true) => drop(queue.remove(number)),
-            (false, false) => {
-                queue.relocate(number, to);
-                self.resolved.iter_mut().filter(is_its).for_each(|one| one.address = Arc::clone(to));
-            }
+        if in_doubt {
+            self.dispatch(notifier, Some(to), notices, now);
+        } else {
+            queue.relocate(number, to);
+            self.resolved.iter_mut().filter(is_its).for_each(|one| one.address = Arc::clone(to));
         }
+        is_there
     }
 
     fn die(&mut self, notifier: &Arc<str>, why: &Arc<str>, lines: Vec<Arc<str>>, at: Timestamp) {

@@ -16,6 +16,8 @@ pub struct Dispatch {
     pub made: Timestamp,
     /// At least one.
     pub notices: Vec<Kept>,
+    /// Whether somebody at this address may have received it.
+    pub in_doubt: bool,
 }
 
 /// What is kept of a notice: its line, and what is asked of it while it waits.
@@ -90,6 +92,13 @@ impl Queue {
             self.superseded.insert(number);
         } else {
             self.superseded.remove(&number);
+        }
+    }
+
+    /// Notes whether somebody may have received a dispatch.
+    pub fn doubt(&mut self, number: u64, in_doubt: bool) {
+        if let Some(dispatch) = self.waiting.get_mut(&number) {
+            dispatch.in_doubt = in_doubt;
         }
     }
 

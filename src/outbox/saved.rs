@@ -13,7 +13,7 @@ use crate::plan::{Address, Timestamp};
 use crate::route::{Notice, Router};
 
 /// The format of these bytes.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Saved {
@@ -38,6 +38,7 @@ struct SavedDispatch {
     address: u32,
     made: Timestamp,
     notices: Vec<SavedKept>,
+    in_doubt: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,6 +113,7 @@ impl Tables {
             address: self.addresses.place(&dispatch.address),
             made: dispatch.made,
             notices: dispatch.notices.iter().map(|kept| self.kept(kept)).collect(),
+            in_doubt: dispatch.in_doubt,
         }
     }
 }
@@ -197,7 +199,8 @@ impl Outbox {
                 let notices = saved.notices.into_iter().map(kept).collect::<Option<_>>()?;
                 let (number, address) = (saved.number, address(saved.address)?);
                 // It fitted when it was written.
-                queue.push(Dispatch { number, address, made: saved.made, notices }, usize::MAX);
+                let dispatch = Dispatch { number, address, made: saved.made, notices, in_doubt: saved.in_doubt };
+                queue.push(dispatch, usize::MAX);
             }
             outbox.queues.insert(name, queue);
         }

@@ -104,7 +104,8 @@ fn what_nobody_has_accepted_moves_with_its_notifier_and_its_recovery_with_it() {
             let edited = directory_at("/2", vec![notify(&["one"])], 100);
             outbox.step(&Input::Edited { now: at(2), directory: edited });
             for number in 0..4 {
-                outbox.step(&Input::Moved { now: at(2), notifier: "one".into(), number, in_doubt });
+                outbox.step(&Input::Sent { notifier: "one".into(), number, in_doubt });
+                outbox.step(&Input::Moved { now: at(2), notifier: "one".into(), number });
             }
             if !recovers_first {
                 took(&mut outbox, 3, &[line("q", 1, "ok")]);
@@ -125,7 +126,8 @@ fn what_moves_there_and_back_is_told_once() {
         took(&mut outbox, 0, &[line("q", 1, "violation")]);
         for end in ["/2", ""] {
             outbox.step(&Input::Edited { now: at(2), directory: directory_at(end, vec![notify(&["one"])], 100) });
-            outbox.step(&Input::Moved { now: at(2), notifier: "one".into(), number: 0, in_doubt });
+            outbox.step(&Input::Sent { notifier: "one".into(), number: 0, in_doubt });
+            outbox.step(&Input::Moved { now: at(2), notifier: "one".into(), number: 0 });
         }
         took(&mut outbox, 3, &[line("q", 1, "ok")]);
         let mut expected = vec!["q-1 violation http://one", "q-1 ok http://one"];
@@ -343,11 +345,17 @@ fn tell(steps: &[Step], cut: Option<usize>, queue: usize) -> Story {
             }
             Step::Move(choice, is_in_doubt) => match front(&outbox, *choice) {
                 Some((notifier, dispatch)) => {
-                    if *is_in_doubt && outbox.may_move(&notifier, &dispatch) {
+                    if *is_in_doubt && !dispatch.in_doubt {
+                        let sent =
+                            Input::Sent { notifier: Arc::clone(&notifier), number: dispatch.number, in_doubt: true };
+                        outbox.step(&sent);
+                        inputs.push(sent);
+                    }
+                    if *is_in_doubt {
                         delivered.extend(heard(&dispatch));
                         in_doubt.extend(heard(&dispatch).map(|(place, violation, _)| (place, violation)));
                     }
-                    Input::Moved { now: at(now), notifier, number: dispatch.number, in_doubt: *is_in_doubt }
+                    Input::Moved { now: at(now), notifier, number: dispatch.number }
                 }
                 None => continue,
             },

@@ -11,7 +11,7 @@ use super::reload::Request;
 
 /// Files are looked at so often. What has changed is read when it has not changed between two looks: an editor or a
 /// copy may still be writing.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// None: the files are those that were read last. Else what they are like now, as a number.
 pub type Changed = dyn Fn() -> Option<u64> + Send + Sync;

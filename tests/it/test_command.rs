@@ -227,3 +227,28 @@ fn a_change_is_tested_at_once() {
     watching.kill().unwrap();
     watching.wait().unwrap();
 }
+
+#[test]
+fn recording_keeps_comments_what_else_was_expected_and_how_lines_end() {
+    let home = super::daemon::Home::new("{:percentiles {\"q\" {0.5 {:<= 100 :interval 60}}}}");
+    let path = home.0.join("a.test.edn");
+    let id = "[:percentiles \"q\" 0.5 60]";
+    let text = format!(
+        "{{:scenarios [{{:name \"a\" :end 300\r\n  :events [{{:service \"q\" :every 1 :metric \"5x60 500x60 5x180\"}}]\r\n  \
+         :expect [; first\r\n           {{:at \"00:02:00\" :status :violation :threshold {id} :count 599}} ; behind\r\n           \
+         #_ {{:at \"x\"}}\r\n           {{:at \"00:03:00\" :status :ok :threshold {id}}}]}}]}}\r\n"
+    );
+    std::fs::write(&path, &text).expect("writable");
+    let record = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_highwater"));
+        let output = command.args(["test", "--record", "a.test.edn"]).current_dir(&home.0).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0));
+        std::fs::read_to_string(&path).expect("readable")
+    };
+    let new = record();
+    assert!(new.contains(":count 60}\r\n") && !new.replace("\r\n", "").contains('\n'), "{new}");
+    for kept in ["; first", "; behind", "#_ {:at \"x\"}"] {
+        assert!(new.contains(kept), "{new}");
+    }
+    assert_eq!(record(), new);
+}

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde_json::{Value as Json, json};
 
 use crate::command::terminal::printable;
-use crate::edn::{Sources, position, quote};
+use crate::edn::{Sources, Span, position, quote};
 use crate::engine::Transition;
 use crate::plan::{Expected, Plan, Scenario, Timestamp};
 
@@ -137,14 +137,52 @@ impl Comparison {
         })
     }
 
-    /// What came, as the value of `:expect`, a line for each; what was expected stays as it is written.
+    /// What came, as the value of `:expect`, a line for each; what was expected stays as it is written, with the
+    /// comments in front of it.
     pub fn written(&self, sources: &Sources, scenario: &Scenario) -> Vec<String> {
-        let written = |line: &Line| match line {
-            Line::Same(_, at) => Some(sources.text(scenario.expected[*at].place).to_string()),
-            Line::Different(came, ..) | Line::Unexpected(came) => Some(came.written(scenario)),
-            Line::Missing(_) => None,
-        };
-        self.lines.iter().filter_map(written).collect()
+        let mut written = Vec::new();
+        for line in &self.lines {
+            match line {
+                Line::Same(_, at) => {
+                    written.extend(comments(sources, scenario, *at));
+                    written.push(sources.text(scenario.expected[*at].place).to_string());
+                }
+                Line::Different(came, at, other) => {
+                    let more = scenario.expected[*at].more.iter().filter_map(|(name, expected)| {
+                        let came = other.iter().find(|(known, ..)| known == name).map_or(expected, |(.., came)| came);
+                        Some(format!(" :{} {}", name.replace('_', "-"), scalar_edn(came)?))
+                    });
+                    let text = came.written(scenario);
+                    written.extend(comments(sources, scenario, *at));
+                    written.push(format!("{}{}}}", &text[..text.len() - 1], more.collect::<String>()));
+                }
+                Line::Unexpected(came) => written.push(came.written(scenario)),
+                Line::Missing(_) => {}
+            }
+        }
+        written
+    }
+}
+
+/// The comments, and what is left out, between an expected transition and the one before; a line each.
+fn comments(sources: &Sources, scenario: &Scenario, at: usize) -> Vec<String> {
+    let place = scenario.expected[at].place;
+    let before = match at.checked_sub(1) {
+        Some(before) => scenario.expected[before].place.end,
+        None => scenario.expect.map_or(place.start, |vector| vector.start + 1),
+    };
+    let gap = sources.text(Span { start: before.min(place.start), end: place.start, ..place });
+    let lines = gap.lines().map(str::trim).filter(|line| !line.is_empty() && *line != ",");
+    lines.map(str::to_string).collect()
+}
+
+/// A number, truth or text; None for what has parts, and for nothing.
+fn scalar_edn(json: &Json) -> Option<String> {
+    match json {
+        Json::Bool(truth) => Some(truth.to_string()),
+        Json::Number(number) => Some(number.to_string()),
+        Json::String(text) => Some(quote(text)),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
     }
 }
 

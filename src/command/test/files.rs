@@ -70,7 +70,8 @@ pub fn find(paths: &[PathBuf], config: &[PathBuf]) -> Result<Vec<PathBuf>, Strin
     for path in paths {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => walk(path, 0, &mut found)?,
-            Ok(_) => found.push(path.clone()),
+            Ok(metadata) if metadata.is_file() => found.push(path.clone()),
+            Ok(_) => return Err(format!("{}: not a regular file", path.display())),
             Err(error) => return Err(format!("{}: {error}", path.display())),
         }
     }
@@ -107,7 +108,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Str
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         if is_folder && depth < MAX_DEPTH && name != "target" && name != "node_modules" {
             walk(&path, depth + 1, found)?;
-        } else if is_test(&name.to_string_lossy()) {
+        } else if is_test(&name.to_string_lossy()) && path.is_file() {
             found.push(match path.strip_prefix("./") {
                 Ok(short) => short.to_path_buf(),
                 Err(_) => path,

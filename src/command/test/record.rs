@@ -17,6 +17,10 @@ pub fn write(path: &Path, text: &str, timelines: &[(&Scenario, Vec<String>)]) ->
     {
         new = formatted;
     }
+    // Lines end as they do in the file.
+    if text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r')) {
+        new = new.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
     if new == text {
         return Ok(false);
     }

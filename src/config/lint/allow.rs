@@ -22,9 +22,14 @@ impl Allowed {
     }
 
     fn has(&self, found: &Diagnostic) -> bool {
-        let at = found.labels[0].span;
+        self.allows(found.code, found.labels[0].span)
+    }
+
+    /// Whether a lint is not said at this place.
+    pub fn allows(&self, code: &str, at: Span) -> bool {
+        let at = Span { end: at.end.max(at.start + 1), ..at };
         let holds = |within: Span| within.file == at.file && within.start <= at.start && at.end <= within.end;
-        self.0.iter().any(|(code, within)| *code == found.code && within.is_none_or(holds))
+        self.0.iter().any(|(known, within)| *known == code && within.is_none_or(holds))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Allowed;
 use crate::config::catalogue;
 use crate::edn::{Diagnostic, Span};
 use crate::plan::{Comparator, Decimal, Measure, Plan, Rank, Threshold};
@@ -10,9 +11,9 @@ use crate::plan::{Comparator, Decimal, Measure, Plan, Rank, Threshold};
 const SURPRISING: u64 = 10;
 
 /// Says once for each service that a percentile may be decided by one value.
-pub(super) fn check(plan: &Plan, out: &mut Vec<Diagnostic>) {
+pub(super) fn check(plan: &Plan, allowed: &Allowed, out: &mut Vec<Diagnostic>) {
     let mut services: BTreeMap<&str, Vec<(Span, Decimal, u64)>> = BTreeMap::new();
-    for threshold in &plan.thresholds {
+    for threshold in plan.thresholds.iter().filter(|threshold| !allowed.allows("W040", threshold.span)) {
         let Measure::Percentile { quantile, .. } = threshold.measure else { continue };
         if let Some(needed) = needed(threshold) {
             let found = services.entry(threshold.service.text()).or_default();

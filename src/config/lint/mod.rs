@@ -18,13 +18,14 @@ use crate::plan::Plan;
 pub(super) use allow::{Allowed, read};
 pub use few::needed as needed_values;
 
-type Lint = fn(&Plan, &mut Vec<Diagnostic>);
+/// What a lint looks at: thresholds, without those that allow it by themselves.
+type Lint = fn(&Plan, &Allowed, &mut Vec<Diagnostic>);
 
 const LINTS: [Lint; 6] = [day::check, few::check, names::check, patterns::check, service::check, silence::check];
 
-/// What is to be thought of, in no order.
-pub(super) fn check(plan: &Plan) -> Vec<Diagnostic> {
+/// What is to be thought of, in no order. What one check allows keeps nobody from saying it of another.
+pub(super) fn check(plan: &Plan, allowed: &Allowed) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    LINTS.iter().for_each(|lint| lint(plan, &mut found));
+    LINTS.iter().for_each(|lint| lint(plan, allowed, &mut found));
     found
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Allowed;
 use crate::config::catalogue;
 use crate::edn::Diagnostic;
 use crate::plan::{Pattern, Plan, Threshold};
@@ -20,7 +21,7 @@ const MOST: usize = 500;
 type Counted<'p> = BTreeMap<(&'p str, &'p str, Matched), Vec<(&'p Threshold, &'p Pattern)>>;
 
 /// Says which patterns of status codes match none, or are another one in other words.
-pub(super) fn check(plan: &Plan, out: &mut Vec<Diagnostic>) {
+pub(super) fn check(plan: &Plan, allowed: &Allowed, out: &mut Vec<Diagnostic>) {
     let mut known: HashMap<&str, Matched> = HashMap::new();
     let mut counted: Counted = BTreeMap::new();
     for threshold in &plan.thresholds {
@@ -29,19 +30,21 @@ pub(super) fn check(plan: &Plan, out: &mut Vec<Diagnostic>) {
         if !is_of_codes(name) || !speaks_of_digits(pattern.as_str()) {
             continue;
         }
-        if let Some(matched) = known.get(pattern.as_str()) {
-            counted.entry((threshold.service.text(), name, *matched)).or_default().push((threshold, pattern));
-            continue;
-        }
-        if known.len() == MOST {
-            break;
-        }
-        let matched = matched(pattern);
-        known.insert(pattern.as_str(), matched);
-        counted.entry((threshold.service.text(), name, matched)).or_default().push((threshold, pattern));
-        if matched == Matched::default() {
+        let matched = match known.get(pattern.as_str()) {
+            Some(matched) => *matched,
+            None if known.len() == MOST => continue,
+            None => {
+                let matched = matched(pattern);
+                known.insert(pattern.as_str(), matched);
+                matched
+            }
+        };
+        let same = counted.entry((threshold.service.text(), name, matched)).or_default();
+        let is_said = same.iter().any(|(_, other)| other.as_str() == pattern.as_str());
+        if matched == Matched::default() && !is_said && !allowed.allows("W043", threshold.span) {
             out.push(catalogue::matches_no_code(threshold.span, pattern.as_str()));
         }
+        same.push((threshold, pattern));
     }
     for ((_, _, matched), same) in counted {
         if matched == Matched::default() {
@@ -55,8 +58,12 @@ pub(super) fn check(plan: &Plan, out: &mut Vec<Diagnostic>) {
                 && other.filter == first.filter
                 && other.group_by == first.group_by
         };
-        if let Some((other, spelled)) = same.iter().find(is_other) {
-            out.push(catalogue::same_codes(other.span, spelled.as_str(), first.span, pattern.as_str()));
+        let mut said: Vec<&str> = Vec::new();
+        for (other, spelled) in same.iter().filter(is_other) {
+            if !said.contains(&spelled.as_str()) && !allowed.allows("W044", other.span) {
+                said.push(spelled.as_str());
+                out.push(catalogue::same_codes(other.span, spelled.as_str(), first.span, pattern.as_str()));
+            }
         }
     }
 }
@@ -91,7 +98,7 @@ mod tests {
         let text = format!("{{:histograms {{\"q\" {{:{field} {{{}}}}}}}}}", checks.collect::<Vec<_>>().join(" "));
         let plan = from_text(&text).plan.expect("valid");
         let mut found = Vec::new();
-        super::check(&plan, &mut found);
+        super::check(&plan, &super::Allowed::default(), &mut found);
         found.iter().map(|one| one.code).collect()
     }
 

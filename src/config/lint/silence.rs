@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::Allowed;
 use crate::config::catalogue;
 use crate::edn::Diagnostic;
 use crate::plan::{Comparator, Decimal, Measure, Plan, Service, Thin, Threshold};
 
 /// Says once for each service that nothing notices when its events stay away; and of each check that takes that for
 /// well.
-pub(super) fn check(plan: &Plan, out: &mut Vec<Diagnostic>) {
+pub(super) fn check(plan: &Plan, allowed: &Allowed, out: &mut Vec<Diagnostic>) {
     let mut services: BTreeMap<&str, Vec<&Threshold>> = BTreeMap::new();
     for threshold in plan.thresholds.iter().filter(|threshold| !threshold.output.shadow) {
         let is_count = matches!(threshold.measure, Measure::Count { .. });
@@ -28,15 +29,17 @@ pub(super) fn check(plan: &Plan, out: &mut Vec<Diagnostic>) {
     }
     let notices_any = plan.thresholds.iter().filter(|one| matches!(one.service, Service::Matching(_)) && notices(one));
     let notices_any: Vec<&Threshold> = notices_any.collect();
-    for (name, thresholds) in services {
+    for (name, mut thresholds) in services {
         let is_of_it =
             |one: &&Threshold| matches!(&one.service, Service::Matching(pattern) if pattern.matches(name.as_bytes()));
+        let is_noticed = thresholds.iter().any(|one| notices(one));
+        thresholds.retain(|one| !allowed.allows("W041", one.span));
         let needs_events = |one: &&&Threshold| !matches!(one.measure, Measure::Count { .. });
         let Some(first) = thresholds.iter().filter(needs_events).min_by_key(|one| (one.span.file, one.span.start))
         else {
             continue;
         };
-        if !thresholds.iter().any(|one| notices(one)) && !notices_any.iter().any(is_of_it) {
+        if !is_noticed && !notices_any.iter().any(is_of_it) {
             out.push(catalogue::silence_unnoticed(first.span, name));
         }
     }
@@ -69,7 +72,7 @@ mod tests {
     fn codes(text: &str) -> Vec<&'static str> {
         let plan = from_text(text).plan.expect("valid");
         let mut found = Vec::new();
-        super::check(&plan, &mut found);
+        super::check(&plan, &super::Allowed::default(), &mut found);
         found.iter().map(|one| one.code).collect()
     }
 

@@ -72,7 +72,7 @@ fn a_fault_in_a_pattern_is_shown_where_it_stands() {
 #[test]
 fn a_bare_number_as_the_pattern_of_a_status_is_a_lint() {
     let text = |field: &str, pattern: &str| {
-        format!("{{:histograms {{\"q\" {{{field} {{{pattern} {{:> 0 :interval 60 :type :count}}}}}}}}}}")
+        format!("{{:histograms {{\"q\" {{{field} {{{pattern} {{:< 9 :interval 60 :type :count}}}}}}}}}}")
     };
     for (pattern, help) in [
         ("\"200\"", "write `\"^200$\"`"),
