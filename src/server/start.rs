@@ -304,6 +304,9 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let reloader = tokio::task::spawn_local(reload);
     let watcher = tokio::task::spawn_local(watch::watch(Arc::clone(&settings.changed), watching, reloading.clone()));
 
+    let watched = if plan.watch { "; files that change are read again" } else { "" };
+    let (count, s) = (plan.thresholds.len(), if plan.thresholds.len() == 1 { "" } else { "s" });
+    tracing::info!("watching {count} threshold{s}{watched}");
     let why = tokio::select! {
         name = signals.stop(&reloading) => Stop::Signal(name),
         Ok(error) = failure => Stop::Output(error),

@@ -122,6 +122,43 @@ fn what_waits_for_a_wrong_address_goes_to_the_right_one_when_that_is_written() {
 }
 
 #[test]
+fn who_may_have_heard_of_a_violation_hears_of_its_end_though_it_went_elsewhere() {
+    for is_crash in [false, true] {
+        let is_first = AtomicBool::new(true);
+        let cutting = Strict::start(move |_| match is_first.swap(false, Relaxed) {
+            true => Say::Cut(String::new()),
+            false => Say::status(200),
+        });
+        let taking = Strict::start(|_| Say::status(200));
+        let hook = |url: &str| configuration(&format!(r#":hook {{:type :webhook :url "{url}"}}"#), "(notify :hook)");
+        let home = super::super::daemon::Home::new(&hook(&cutting.url("/")));
+        let daemon = Daemon::start_in(&home, KEPT);
+        assert_eq!(message(&daemon, 143, &cutting)["status"], "violation");
+        until(&daemon, "it was cut", || metric(&daemon, "highwater_notifier_failed_attempts_total") >= 1.0);
+        home.rewrite(&hook(&taking.url("/")));
+        let daemon = if is_crash {
+            daemon.restart(true, KEPT)
+        } else {
+            daemon.signal(Signal::HUP);
+            daemon
+        };
+        let mut seen = Vec::new();
+        until(&daemon, "it goes to the other one", || {
+            seen.extend(taking.all_seen());
+            !seen.is_empty()
+        });
+        assert_eq!(seen[0].json()["status"], "violation");
+        assert_eq!(message(&daemon, 85, &taking)["status"], "ok");
+        let mut seen = Vec::new();
+        until(&daemon, "the first hears of the end", || {
+            seen.extend(cutting.all_seen());
+            !seen.is_empty()
+        });
+        assert_eq!(seen[0].json()["status"], "ok", "{is_crash}");
+    }
+}
+
+#[test]
 fn what_is_rejected_is_a_dead_letter_with_its_recovery_and_others_go_on() {
     let refusing = Strict::start(|_| Say::Answer(400, &[], "{\"error\":\"no such channel\"}".to_string()));
     let taking = Strict::start(|_| Say::status(200));
