@@ -44,7 +44,7 @@ pub use address::address;
 pub use environment::{Environment, Noting, Process};
 pub use files::{stamp, stamp_files};
 pub use lint::needed_values;
-pub use scenario::{Scenarios, scenarios};
+pub use scenario::{Scenarios, scenarios, scenarios_from_text};
 
 /// What a configuration says, and what is to be said about it.
 #[derive(Clone, Debug)]

@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::context::Context;
-use super::{Environment, Unset, catalogue, files, root, time, values};
+use super::environment::{Environment, Nothing};
+use super::{Unset, catalogue, files, root, time, values};
 use crate::edn::{self, Diagnostic, Form, Kind, Severity, Sources, Span};
 use crate::plan::{Expected, Field, Plan, Scenario, Series, Timestamp, json_number};
 
@@ -47,7 +48,17 @@ const LENGTHS: [&str; 8] = ["to", "till", "until", "end", "for", "repeat", "time
 
 /// Reads a file of scenarios. `outer` are the thresholds of the configuration, for a file that holds none.
 pub fn scenarios(path: &Path, outer: Option<&Plan>, environment: &dyn Environment) -> Scenarios {
-    let files = files::one(path);
+    read(files::one(path), outer, environment)
+}
+
+/// Reads scenarios from a text, in which no variable and no file is set.
+pub fn scenarios_from_text(text: &str) -> Scenarios {
+    let mut sources = Sources::default();
+    sources.add("scenarios.test.edn".to_string(), text.to_string());
+    read(files::Files { sources, ..files::Files::default() }, None, &Nothing)
+}
+
+fn read(files: files::Files, outer: Option<&Plan>, environment: &dyn Environment) -> Scenarios {
     let is_unreadable = !files.unreadable.is_empty();
     let (mut sources, mut diagnostics) = (files.sources, files.unreadable);
     let text = sources.files.first().map_or("", |file| file.text.as_str());
