@@ -138,7 +138,7 @@ pub fn unset_variable(span: Span, name: &str, unset: Unset) -> Diagnostic {
     not_set(
         error("T027", span, message)
             .here("not set, and without a default")
-            .help(format!("set it, or give it a default: `#env [\"{shown}\" \"…\"]`")),
+            .help(format!("set it, or give it a default if it is no secret: `#env [\"{shown}\" \"…\"]`")),
         unset,
     )
 }
