@@ -152,7 +152,7 @@ fn sort(diagnostics: &mut [Diagnostic]) {
 
 /// The lint of a percentile of which one value decided `few` of so many windows, and violates so often a day by chance.
 pub fn few_values(threshold: &Threshold, needed: u64, few: usize, windows: usize, a_day: f64) -> Diagnostic {
-    catalogue::one_value_decided(threshold, needed, (few, windows), a_day)
+    catalogue::one_value_decided(threshold, (needed, lint::hops(threshold)), (few, windows), a_day)
 }
 
 /// The lint of a field some of whose values no pattern matches: how many such values there are, and their share of all.

@@ -176,7 +176,7 @@ fn a_folder_that_is_looked_into_stays_as_it_is() {
 
 #[test]
 fn a_history_proves_lints_in_the_place_of_guesses() {
-    let checks = "{:histograms {\"q\" {:code {\"^2\" {:>= 0.9 :interval 60 :type :percentage :no-data :violation}}}} :percentiles {\"q\" {0.99 {:<= 100 :interval 60}}}}";
+    let checks = "{:histograms {\"q\" {:code {\"^2\" {:>= 0.9 :interval 60 :type :percentage :no-data :violation} \"^4\" {:<= 0.9 :interval 60 :type :percentage}}}} :percentiles {\"q\" {0.99 {:<= 100 :interval 60}}}}";
     let home = Home::new(checks);
     let line = |second: usize, metric: u32, code: u32| {
         format!(

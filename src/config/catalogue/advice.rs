@@ -18,7 +18,17 @@ fn at(span: Span) -> Span {
     Span { end: span.start + 1, ..span }
 }
 
-pub fn one_value_decides(span: Span, quantile: Decimal, needed: u64, others: usize) -> Diagnostic {
+/// What to type so that one value does not decide; it is in so many windows.
+fn not_by_one(needed: u64, hops: i64) -> String {
+    match hops {
+        hops if hops < 20 => {
+            format!("add `:for {}`; or `:min-count {needed}`, which says nothing of windows with fewer", hops + 1)
+        }
+        _ => format!("add `:min-count {needed}`, which says nothing of windows with fewer; or a longer `:every`"),
+    }
+}
+
+pub fn one_value_decides(span: Span, quantile: Decimal, (needed, hops): (u64, i64), others: usize) -> Diagnostic {
     let percent = Decimal::parse(&format!("{quantile}e2")).unwrap_or(quantile);
     let here = match others {
         0 => "judged with fewer, too".to_string(),
@@ -27,13 +37,17 @@ pub fn one_value_decides(span: Span, quantile: Decimal, needed: u64, others: usi
     lint("W040", at(span), format!("below {needed} values in a window one slow request violates p{percent}"))
         .here(here)
         .help(format!(
-            "add `:for 2`; or `:min-count {needed}`, which says nothing of windows with fewer; or allow this if there are \
-             always more: `:lint {{:allow [W040]}}`"
+            "{}; or allow this if there are always more: `:lint {{:allow [W040]}}`",
+            not_by_one(needed, hops)
         ))
 }
 
-pub fn one_value_decided(threshold: &Threshold, needed: u64, of: (usize, usize), a_day: f64) -> Diagnostic {
-    let (few, windows) = of;
+pub fn one_value_decided(
+    threshold: &Threshold,
+    (needed, hops): (u64, i64),
+    (few, windows): (usize, usize),
+    a_day: f64,
+) -> Diagnostic {
     let often = match a_day {
         rare if rare < 0.005 => "less than once in half a year".to_string(),
         a_day => format!("about {a_day:.2} times a day"),
@@ -42,7 +56,7 @@ pub fn one_value_decided(threshold: &Threshold, needed: u64, of: (usize, usize),
         format!("in {few} of {windows} windows of the history one slow request decided: violated by chance {often}");
     lint("W040", at(threshold.span), message)
         .here(format!("fewer than {needed} values"))
-        .help(format!("add `:for 2`, or `:min-count {needed}`, or a longer `:interval`"))
+        .help(format!("{}; or a longer `:interval`", not_by_one(needed, hops)))
 }
 
 pub fn uncovered(threshold: &Threshold, values: &[String], count: usize, share: f64) -> Diagnostic {

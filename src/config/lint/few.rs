@@ -5,26 +5,31 @@ use std::collections::BTreeMap;
 use super::Allowed;
 use crate::config::catalogue;
 use crate::edn::{Diagnostic, Span};
-use crate::plan::{Comparator, Decimal, Measure, Plan, Rank, Threshold};
+use crate::plan::{Comparator, Decimal, Measure, Plan, Rank, Thin, Threshold};
 
 /// That one of fewer values decides surprises nobody.
 const SURPRISING: u64 = 10;
 
 /// Says once for each service that a percentile may be decided by one value.
 pub(super) fn check(plan: &Plan, allowed: &Allowed, out: &mut Vec<Diagnostic>) {
-    let mut services: BTreeMap<&str, Vec<(Span, Decimal, u64)>> = BTreeMap::new();
+    let mut services: BTreeMap<&str, Vec<(Span, Decimal, u64, i64)>> = BTreeMap::new();
     for threshold in plan.thresholds.iter().filter(|threshold| !allowed.allows("W040", threshold.span)) {
         let Measure::Percentile { quantile, .. } = threshold.measure else { continue };
         if let Some(needed) = needed(threshold) {
             let found = services.entry(threshold.service.text()).or_default();
-            found.push((threshold.span, quantile.decimal(), needed));
+            found.push((threshold.span, quantile.decimal(), needed, hops(threshold)));
         }
     }
     for mut found in services.into_values() {
         found.sort_by_key(|(span, ..)| (span.file, span.start));
-        let (span, quantile, needed) = found[0];
-        out.push(catalogue::one_value_decides(span, quantile, needed, found.len() - 1));
+        let (span, quantile, needed, hops) = found[0];
+        out.push(catalogue::one_value_decides(span, quantile, (needed, hops), found.len() - 1));
     }
+}
+
+/// In how many windows one value is.
+pub fn hops(threshold: &Threshold) -> i64 {
+    threshold.interval.micros() / threshold.every.micros().max(1)
 }
 
 /// How many values a window needs so that one value alone cannot violate; None if one cannot, or is meant to.
@@ -33,7 +38,8 @@ pub fn needed(threshold: &Threshold) -> Option<u64> {
     let Measure::Percentile { quantile, rank, .. } = threshold.measure else { return None };
     let policy = &threshold.policy;
     if threshold.output.shadow
-        || policy.violate_after > 1
+        || policy.few == Thin::Violation
+        || i64::from(policy.violate_after) > hops(threshold)
         || !threshold.bounds.iter().any(|bound| is_upper(bound.comparator))
     {
         return None;
@@ -65,6 +71,10 @@ mod tests {
             ("0.999 {:<= 100 :interval 60 :min-count 999}", Some(1000)),
             ("0.999 {:<= 100 :interval 60 :min-count 1000}", None),
             ("0.99 {:<= 100 :interval 60 :for 2}", Some(0)),
+            // One value is in six windows.
+            ("0.99 {:<= 100 :interval 60 :every 10 :for 6}", Some(100)),
+            ("0.99 {:<= 100 :interval 60 :every 10 :for 7}", Some(0)),
+            ("0.99 {:<= 100 :interval 60 :min-count 50 :few :violation}", Some(0)),
             ("0.99 {:>= 100 :interval 60}", Some(0)),
             // The greatest value is meant.
             ("1 {:<= 100 :interval 60}", None),

@@ -16,7 +16,7 @@ use crate::edn::Diagnostic;
 use crate::plan::Plan;
 
 pub(super) use allow::{Allowed, read};
-pub use few::needed as needed_values;
+pub use few::{hops, needed as needed_values};
 
 /// What a lint looks at: thresholds, without those that allow it by themselves.
 type Lint = fn(&Plan, &Allowed, &mut Vec<Diagnostic>);

@@ -256,7 +256,9 @@ fn thresholds_that_were_edited_meanwhile_keep_what_they_can() {
         assert_eq!(counted(&daemon, "first")["shown"][0]["status"], "violation");
         assert_eq!(counted(&daemon, "year")["counted"], before);
         assert_eq!(counted(&daemon, "new")["counted"], 0);
-        assert_eq!(daemon.line(Duration::from_millis(50)), None);
+        // What was printed just before a crash may be printed once more.
+        let again = daemon.line(Duration::from_millis(50));
+        assert!(again.is_none() || (crash && again.as_ref() == Some(&violation)), "{again:?}");
 
         // Removed while violated.
         let daemon = daemon.restart(crash, KEPT);
