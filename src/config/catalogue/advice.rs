@@ -1,7 +1,7 @@
 //! Lints of thresholds that are right, and what is said of `:lint`.
 
 use super::notifiers::one_and;
-use super::{code, error, lint};
+use super::{SHOWN, code, error, lint};
 use crate::edn::{Diagnostic, Span};
 use crate::plan::{Decimal, Threshold};
 
@@ -76,11 +76,12 @@ pub fn uncovered(threshold: &Threshold, values: &[String], count: usize, share: 
 }
 
 pub fn silence_unnoticed(span: Span, service: &str) -> Diagnostic {
+    let shown: String = service.chars().filter(|c| !c.is_control()).take(SHOWN).collect();
     lint("W041", at(span), format!("nothing notices when {} falls silent", code(&format!("{service:?}"))))
         .here("needs events to be judged")
         .help(format!(
-            "add `:no-data :violation` here; or a check of its own: {}",
-            code(&format!(":histograms {{{service:?} {{:metric {{\".*\" {{:type :count :> 0 :interval 300}}}}}}}}"))
+            "add `:no-data :violation` here; or a check of its own: `:histograms {{{shown:?} {{:metric {{\".*\" {{:type \
+             :count :> 0 :interval 300}}}}}}}}`"
         ))
 }
 
