@@ -3,6 +3,7 @@
 mod difference;
 mod edits;
 mod past;
+mod proof;
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -12,15 +13,15 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::history::{self, Listener, Reading};
-use super::notify_plan::{Night, NotifyPlan};
+use super::notify_plan::{Nights, NotifyPlan};
 use super::summary::Totals;
-use super::survey::Survey;
 use super::{FINE, FOUND, Failure, Format, as_live, number, say};
 use crate::edn::Diagnostic;
 use crate::engine::{Event, Transition};
 use crate::plan::{Plan, Timestamp};
 use crate::source::Wanted;
-use difference::{Difference, Line};
+use difference::{Difference, Line, Side};
+use proof::Proof;
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct AgainstArgs {
@@ -38,12 +39,8 @@ pub struct AgainstArgs {
     /// The certificates, in PEM, that sign those of the daemon [default: the system's]
     #[arg(long, value_name = "FILE")]
     pub ca_cert: Option<PathBuf>,
-    /// When people sleep, in hours of their day: messages at night are counted
-    #[arg(long, value_name = "HOURS", default_value = "22-7", value_parser = Night::parse)]
-    pub night: (i64, i64),
-    /// How far people's clocks are ahead of UTC
-    #[arg(long, value_name = "HOURS", default_value = "0", value_parser = Night::parse_ahead, allow_hyphen_values = true)]
-    pub utc_offset: i64,
+    #[command(flatten)]
+    pub nights: Nights,
     #[command(flatten)]
     pub reading: Reading,
 }
@@ -103,28 +100,28 @@ pub fn run(
         );
         return Err(Failure::Message(message));
     }
-    let before = past.as_ref().map_or_else(|| plan.clone(), |past| past.over(plan));
+    let before = past.as_ref().map(|past| past.over(plan));
     let (difference, lints) = over_history(args, &history, before, plan, err)?;
-    let Some(past) = past else { return Ok((FINE, Some(lints))) };
+    let (Some(past), Some(difference)) = (past, difference) else { return Ok((FINE, Some(lints))) };
     difference.write(&past.name, format, out).map_err(failed)?;
     let code = if args.fail_on_change && !difference.is_none() { FOUND } else { FINE };
     Ok((code, Some(lints)))
 }
 
-/// Judges a history by both, and compares what they say.
+/// Judges a history, by the configuration of before too if there is one: then what they say is compared.
 fn over_history(
     args: &AgainstArgs,
     inputs: &[String],
-    before: Plan,
+    before: Option<Plan>,
     after: &Plan,
     err: &mut dyn Write,
-) -> Result<(Difference, Vec<Diagnostic>), Failure> {
-    let night = Night { from: args.night.0, to: args.night.1, ahead: args.utc_offset };
-    let mut plans = [before, after.clone()];
+) -> Result<(Option<Difference>, Vec<Diagnostic>), Failure> {
+    let mut plans: Vec<Plan> = before.into_iter().chain([after.clone()]).collect();
+    let shared = |plans: Vec<Plan>| plans.into_iter().map(Arc::new).collect::<Vec<_>>();
     let (plans, code, end, totals, (sides, lints)) = match inputs {
         [path] if as_live::is_recording(path) => {
-            let plans = plans.map(Arc::new);
-            let mut sides = Sides::new(&plans, after, night, err);
+            let plans = shared(plans);
+            let mut sides = Sides::new(&plans, after, args, err);
             let mut totals = Totals { inputs: vec![(path.clone(), "recording".to_string())], ..Totals::default() };
             let lived = as_live::replay(path, &plans, &mut sides, &mut totals)?;
             (plans, FINE, Some(lived.end), totals, sides.finish())
@@ -132,9 +129,9 @@ fn over_history(
         inputs => {
             let wanted = Wanted::of_plans(plans.iter());
             let opened = history::open(inputs, &args.reading, &mut plans, wanted, err)?;
-            let plans = plans.map(Arc::new);
-            let mut sides = Sides::new(&plans, after, night, err);
-            let history = history::replay(opened, &args.reading, plans.to_vec(), &mut sides)?;
+            let plans = shared(plans);
+            let mut sides = Sides::new(&plans, after, args, err);
+            let history = history::replay(opened, &args.reading, plans.clone(), &mut sides)?;
             (plans, history.code(), history.end, history.totals, sides.finish())
         }
     };
@@ -144,34 +141,36 @@ fn over_history(
     }
     say(err, &format!("compared over {read}"));
     let interval = |id: &str| {
-        let of = |plan: &Plan| plan.thresholds.iter().find(|one| one.id == id).map(|one| one.interval.micros());
-        of(&plans[1]).or_else(|| of(&plans[0])).unwrap_or_default()
+        let of = |plan: &Arc<Plan>| {
+            let found = plan.thresholds.binary_search_by(|one| one.id.as_str().cmp(id)).ok()?;
+            Some(plan.thresholds[found].interval.micros())
+        };
+        plans.iter().rev().find_map(of).unwrap_or_default()
     };
-    Ok((difference::compare(sides, &interval, end.unwrap_or(Timestamp::MIN)), lints))
+    let sides = <[Side; 2]>::try_from(sides).ok();
+    let compared = sides.map(|sides| difference::compare(sides, &interval, end.unwrap_or(Timestamp::MIN)));
+    Ok((compared, lints))
 }
 
-/// What both plans say while the history is read.
+/// What the plans say while the history is read.
 struct Sides<'a> {
-    plans: [Arc<Plan>; 2],
-    lines: [Vec<Line>; 2],
-    told: [NotifyPlan; 2],
-    survey: Survey<'a>,
+    plans: Vec<Arc<Plan>>,
+    lines: Vec<Vec<Line>>,
+    told: Vec<NotifyPlan>,
+    proof: Proof<'a>,
     err: &'a mut dyn Write,
 }
 
 impl<'a> Sides<'a> {
-    fn new(plans: &[Arc<Plan>; 2], after: &'a Plan, night: Night, err: &'a mut dyn Write) -> Sides<'a> {
-        let told = [&plans[0], &plans[1]].map(|plan| NotifyPlan::new(plan, night));
-        Sides { plans: plans.clone(), lines: Default::default(), told, survey: Survey::new(after), err }
+    fn new(plans: &[Arc<Plan>], after: &'a Plan, args: &AgainstArgs, err: &'a mut dyn Write) -> Sides<'a> {
+        let told = plans.iter().map(|plan| NotifyPlan::new(plan, args.nights.night())).collect();
+        Sides { plans: plans.to_vec(), lines: vec![Vec::new(); plans.len()], told, proof: Proof::new(after), err }
     }
 
-    fn finish(self) -> ([difference::Side; 2], Vec<Diagnostic>) {
-        let lints = self.survey.lints();
-        let [before, after] = self.told.map(NotifyPlan::counts);
-        let [lines_before, lines_after] = self.lines;
-        let before = difference::Side { lines: lines_before, told: before };
-        let after = difference::Side { lines: lines_after, told: after };
-        ([before, after], lints)
+    fn finish(self) -> (Vec<Side>, Vec<Diagnostic>) {
+        let lints = self.proof.lints();
+        let told = self.told.into_iter().map(NotifyPlan::counts);
+        (self.lines.into_iter().zip(told).map(|(lines, told)| Side { lines, told }).collect(), lints)
     }
 }
 
@@ -185,7 +184,7 @@ impl Listener for Sides<'_> {
     }
 
     fn see(&mut self, event: &Event<'_>) {
-        self.survey.see(event);
+        self.proof.see(event);
     }
 
     fn say(&mut self, line: &str) {

@@ -16,15 +16,18 @@ use crate::plan::{Plan, Timestamp};
 use crate::server::clock;
 use crate::source::{Inputs, Kind, LogFormat, Place, Read, Settings, Wanted};
 
+/// What the events of access logs are of, where nothing else is said.
+const SERVICE: &str = "http";
+
 /// How a history is read.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub struct Reading {
     /// `common`, `combined`, `vhost_combined` (Apache), `nginx`, or a pasted nginx log_format or Apache LogFormat;
     /// @FILE reads it from a file, @FILE:NAME the one of this name
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
     /// The service of the events of access logs
-    #[arg(long, value_name = "NAME", default_value = "http")]
+    #[arg(long, value_name = "NAME", default_value = SERVICE)]
     pub service: String,
     /// Leave out events before this time (RFC 3339 or seconds since 1970); watched from here on
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -35,6 +38,12 @@ pub struct Reading {
     /// Take every window as watched throughout, from the first that an event falls into
     #[arg(long)]
     pub whole: bool,
+}
+
+impl Default for Reading {
+    fn default() -> Reading {
+        Reading { log_format: None, service: SERVICE.to_string(), from: None, to: None, whole: false }
+    }
 }
 
 /// A file with log formats is at most so long.

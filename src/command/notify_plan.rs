@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use clap::Args;
+
 use super::terminal::printable;
 use crate::engine::Transition;
 use crate::outbox::{Directory, Dispatch, Input, Outbox, Queue};
@@ -14,6 +16,24 @@ const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 /// So many messages at night are shown for each notifier.
 const SHOWN: usize = 10;
+
+/// When people sleep, as arguments say it.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Nights {
+    /// When people sleep, in hours of their day: messages at night are counted
+    #[arg(long, value_name = "HOURS", default_value = "22-7", value_parser = Night::parse)]
+    night: (i64, i64),
+    /// How far people's clocks are ahead of UTC
+    #[arg(long, value_name = "HOURS", default_value = "0", value_parser = Night::parse_ahead, allow_hyphen_values = true)]
+    utc_offset: i64,
+}
+
+impl Nights {
+    pub fn night(&self) -> Night {
+        let (from, to) = self.night;
+        Night { from, to, ahead: self.utc_offset }
+    }
+}
 
 /// When people sleep: from an hour of the day to another, and how far their clocks are ahead of UTC, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,8 +235,7 @@ impl NotifyPlan {
 /// What a message says, in a line.
 fn said(dispatch: &Dispatch) -> String {
     let first = Notice::parse(&dispatch.notices[0].line);
-    let first =
-        first.map(|notice| format!("{}: {}", notice.text("status"), notice.text("summary"))).unwrap_or_default();
+    let first = first.map(|notice| notice.headline()).unwrap_or_default();
     let rest = &dispatch.notices[1..];
     let recoveries = rest.iter().filter(|kept| kept.is_recovery).count() as u64;
     let violations = rest.len() as u64 - recoveries;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::history::{self, Judged, Listener, Reading};
-use super::notify_plan::{Night, NotifyPlan};
+use super::notify_plan::{Nights, NotifyPlan};
 use super::summary::{self, Totals};
 use super::terminal;
 use super::{FINE, FOUND, Failure, Format, as_live, ended, say};
@@ -48,12 +48,8 @@ pub struct ReplayArgs {
     /// Say after the summary who would have been told how often, and when at night
     #[arg(long)]
     notify_plan: bool,
-    /// When people sleep, in hours of their day, for --notify-plan
-    #[arg(long, value_name = "HOURS", default_value = "22-7", value_parser = Night::parse)]
-    night: (i64, i64),
-    /// How far people's clocks are ahead of UTC, for --notify-plan
-    #[arg(long, value_name = "HOURS", default_value = "0", value_parser = Night::parse_ahead, allow_hyphen_values = true)]
-    utc_offset: i64,
+    #[command(flatten)]
+    nights: Nights,
     /// `human`, or `json`: transitions as one JSON object a line on stdout, the summary on stderr
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
@@ -150,8 +146,7 @@ pub struct Printer<'a> {
 
 impl<'a> Printer<'a> {
     fn new(args: &'a ReplayArgs, plan: &Arc<Plan>, out: &'a mut dyn Write, err: &'a mut dyn Write) -> Printer<'a> {
-        let night = Night { from: args.night.0, to: args.night.1, ahead: args.utc_offset };
-        let notify_plan = args.notify_plan.then(|| NotifyPlan::new(plan, night));
+        let notify_plan = args.notify_plan.then(|| NotifyPlan::new(plan, args.nights.night()));
         Printer { args, plan: Arc::clone(plan), violations: 0, notify_plan, rejects: None, out, err }
     }
 

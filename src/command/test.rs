@@ -221,7 +221,7 @@ fn report(
 fn unwatched(args: &TestArgs, plans: Vec<Plan>, err: &mut dyn Write) -> io::Result<bool> {
     let Some(mut plan) = plans.first().cloned() else { return Ok(true) };
     plan.thresholds = plans.into_iter().flat_map(|plan| plan.thresholds).collect();
-    let reading = Reading { log_format: args.log_format.clone(), service: "http".to_string(), ..Reading::default() };
+    let reading = Reading { log_format: args.log_format.clone(), ..Reading::default() };
     match survey::of_history(&args.against, &reading, &plan, err) {
         Ok(survey) => {
             let found = survey.unwatched();

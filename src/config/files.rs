@@ -37,7 +37,7 @@ const MAX_ENTRIES: usize = 100_000;
 const MAX_DEPTH: usize = 64;
 
 /// Where thresholds are if no path is given, the first that exists.
-const DEFAULTS: [&str; 2] = ["thresholds.edn", "thresholds"];
+pub const DEFAULTS: [&str; 2] = ["thresholds.edn", "thresholds"];
 
 /// Reads files, and folders of `*.edn` in name order, without scenarios. A file reached twice is read once.
 pub(super) fn read(paths: &[PathBuf]) -> Files {

@@ -42,7 +42,7 @@ use context::Context;
 
 pub use address::address;
 pub use environment::{Environment, Noting, Process};
-pub use files::{stamp, stamp_files};
+pub use files::{DEFAULTS, stamp, stamp_files};
 pub use lint::needed_values;
 pub use scenario::{Scenarios, scenarios, scenarios_from_text};
 

@@ -1,11 +1,14 @@
 //! `:routes`: a closed set of operators, each checked when it is read.
 
+mod words;
+
 use super::context::Context;
 use super::values;
 use super::{catalogue, expression, suggest, time};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Expression, Field, Route};
 use crate::route::CHANGEABLE;
+use words::{INSTEAD, OTHER_WORDS, OWN};
 
 /// What was read of `:routes`, over all files.
 #[derive(Default)]
@@ -55,110 +58,6 @@ static OPERATORS: [Operator; 8] = [
     Operator { name: "throttle", usage: "(throttle 5 3600 CHILD…)", read: throttle },
     Operator { name: "where", usage: "(where (= :severity \"page\") CHILD… (else CHILD…))", read: choose },
     Operator { name: "with", usage: "(with {:severity \"page\"} CHILD…)", read: with },
-];
-
-/// What other systems, and people in a hurry, call these operators.
-const OTHER_WORDS: [(&str, &str); 25] = [
-    ("group-by", "by"),
-    ("groupby", "by"),
-    ("split-by", "by"),
-    ("change", "changed"),
-    ("distinct", "changed"),
-    ("alert", "notify"),
-    ("call", "notify"),
-    ("dispatch", "notify"),
-    ("page", "notify"),
-    ("receiver", "notify"),
-    ("send", "notify"),
-    ("tell", "notify"),
-    ("digest", "rollup"),
-    ("all", "sdo"),
-    ("do", "sdo"),
-    ("streams", "sdo"),
-    ("limit", "throttle"),
-    ("rate-limit", "throttle"),
-    ("filter", "where"),
-    ("if", "where"),
-    ("match", "where"),
-    ("select", "where"),
-    ("when", "where"),
-    ("assoc", "with"),
-    ("set", "with"),
-];
-
-/// Words that stand for no operator here, most of them Riemann's, and what to write.
-const INSTEAD: [(&[&str], &str); 11] = [
-    (
-        &[
-            "email",
-            "mailer",
-            "pagerduty",
-            "slack",
-            "hipchat",
-            "victorops",
-            "opsgenie",
-            "exec",
-            "webhook",
-            "log",
-            "info",
-        ],
-        "a receiver is defined once, in `:notifiers`, and named: `(notify :NAME)`",
-    ),
-    (&["prn", "println", "print", "stdout"], "write `(notify :log)`, which is standard output unless you define it"),
-    (&["batch"], "write `(rollup N SECONDS CHILD…)`: the first N at once, the rest as one batch"),
-    (&["coalesce"], "write `(rollup 1 SECONDS CHILD…)`: the first at once, the rest as one batch"),
-    (
-        &["changed-state"],
-        "write `(by [:threshold :service] (changed :status CHILD…))`; a transition is a change already",
-    ),
-    (
-        &["stable", "runs", "fill-in", "expired"],
-        "say it in the threshold: `:for 3` waits for three windows in a row, `:no-data` judges silence",
-    ),
-    (&["tagged", "tagged-any", "tagged-all"], "labels take the place of tags: `(where (= :team \"search\") CHILD…)`"),
-    (&["split", "splitp", "split*", "cond", "case"], "write one `where` in the `else` of the other"),
-    (
-        &["smap", "sreduce", "map", "adjust", "scale", "project", "default", "tag", "apply"],
-        "write `(with :KEY EXPR CHILD…)` to change a text or a label",
-    ),
-    (&["over", "under", "within", "without"], "write `(where (> :value 100) CHILD…)`"),
-    (
-        &["percentiles", "rate", "ddt", "ewma", "top", "moving-time-window", "fixed-time-window", "index", "forward"],
-        "routes say who hears of transitions; what is measured stands in `:percentiles` and `:histograms`",
-    ),
-];
-
-/// The keys of a transition that say what happened: nobody is told otherwise.
-const OWN: [&str; 29] = [
-    "bounds",
-    "count",
-    "dedup-key",
-    "field",
-    "group",
-    "instance",
-    "interval",
-    "kind",
-    "labels",
-    "late",
-    "matched",
-    "metric",
-    "path",
-    "pattern",
-    "previous",
-    "quantile",
-    "reason",
-    "service",
-    "shadow",
-    "since",
-    "state",
-    "status",
-    "threshold",
-    "time",
-    "v",
-    "value",
-    "violation-id",
-    "watched",
-    "window",
 ];
 
 /// How deep operators may stand in one another, and how many there may be.

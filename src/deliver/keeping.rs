@@ -84,7 +84,7 @@ impl Courier {
 /// What a dead letter is about, for people.
 fn subject(dead: &Dead) -> String {
     let first = dead.lines.first().and_then(Notice::read);
-    let said = first.map(|notice| format!("{}: {}", notice.text("status"), notice.text("summary"))).unwrap_or_default();
+    let said = first.map(|notice| notice.headline()).unwrap_or_default();
     let more = dead.lines.len().saturating_sub(1);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("“{}”{more}", cut(&said))

@@ -50,7 +50,7 @@ fn measured(threshold: &Threshold, to: Verdict) -> Measured {
     let limit = threshold.bounds.first().map_or(0.0, |bound| bound.limit.to_f64());
     let comparator = threshold.bounds.first().map(|bound| bound.comparator);
     let (above, below) = (limit * 1.43 + f64::from(u8::from(limit == 0.0)), limit * 0.7);
-    let is_too_high = matches!(comparator, Some(Comparator::LessOrEqual | Comparator::Less | Comparator::Equal));
+    let is_too_high = comparator.is_some_and(Comparator::is_upper);
     let value = if is_too_high == (to == Verdict::Violation) { above } else { below };
     let (value, matched) = match threshold.measure {
         Measure::Percentile { .. } if to == Verdict::Ok => (value, COUNT),

@@ -258,18 +258,14 @@ impl Outbox {
         self.die(notifier, why, dispatch.notices.iter().map(|kept| Arc::clone(&kept.line)).collect(), now);
         for kept in violations.iter().filter(|kept| !recovered.contains(&kept.violation)) {
             self.ledger.reject(&kept.violation, notifier, &dispatch.address);
-            for recovery in self.take_recoveries(notifier, kept, &dispatch.address) {
+            let queue = self.queues.get_mut(notifier);
+            let recoveries =
+                queue.map(|queue| queue.take_recoveries(&kept.violation, &kept.dedup_key, &dispatch.address));
+            for recovery in recoveries.into_iter().flatten() {
                 let lines = recovery.notices.into_iter().map(|kept| kept.line).collect();
                 self.die(notifier, &"its violation was rejected".into(), lines, now);
             }
         }
-    }
-
-    /// Takes out the recoveries of a violation that was rejected. One in a batch with others stays: that is one message.
-    fn take_recoveries(&mut self, notifier: &Arc<str>, violation: &Kept, address: &Address) -> Vec<Dispatch> {
-        let Some(queue) = self.queues.get_mut(notifier) else { return Vec::new() };
-        let numbers = queue.recoveries(&violation.violation, &violation.dedup_key, address);
-        numbers.into_iter().filter_map(|number| queue.remove(number)).collect()
     }
 
     /// Whether a dispatch may go to where its notifier is now. What only says that something is over stays with those who

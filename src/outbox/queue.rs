@@ -59,8 +59,7 @@ impl Queue {
         let mut before = Vec::new();
         for key in keys(&dispatch) {
             let numbers = self.keys.entry(key).or_default();
-            let is_there = |number: &&u64| self.waiting.get(number).is_some_and(|one| one.address == dispatch.address);
-            before.extend(numbers.iter().rev().find(is_there));
+            before.extend(last_at(&self.waiting, numbers, &dispatch.address));
             numbers.push(dispatch.number);
         }
         self.notices += dispatch.notices.len();
@@ -83,10 +82,9 @@ impl Queue {
     /// Notes whether a dispatch has been superseded.
     fn look(&mut self, number: u64) {
         let Some(dispatch) = self.waiting.get(&number) else { return };
-        let is_there = |number: &u64| self.waiting.get(number).is_some_and(|later| later.address == dispatch.address);
         let has_later = |key: &Arc<str>| {
-            let numbers = self.keys.get(key).into_iter().flatten().rev();
-            numbers.take_while(|later| **later > number).any(is_there)
+            let last = self.keys.get(key).and_then(|numbers| last_at(&self.waiting, numbers, &dispatch.address));
+            last.is_some_and(|last| last > number)
         };
         if keys(dispatch).iter().all(has_later) {
             self.superseded.insert(number);
@@ -111,6 +109,12 @@ impl Queue {
         touched.into_iter().for_each(|number| self.look(number));
     }
 
+    /// Takes out the recoveries of a violation that was rejected. One in a batch with others stays: that is one message.
+    pub fn take_recoveries(&mut self, violation: &str, dedup_key: &str, address: &Address) -> Vec<Dispatch> {
+        let numbers = self.recoveries(violation, dedup_key, address);
+        numbers.into_iter().filter_map(|number| self.remove(number)).collect()
+    }
+
     /// The dispatches that hold nothing but the recovery of a violation, and go to this address.
     pub fn recoveries(&self, violation: &str, dedup_key: &str, address: &Address) -> Vec<u64> {
         let is_it = |number: &u64| {
@@ -130,8 +134,7 @@ impl Queue {
         for key in keys(&dispatch) {
             let Some(numbers) = self.keys.get_mut(&key) else { continue };
             numbers.retain(|one| *one != number);
-            let is_there = |number: &&u64| self.waiting.get(number).is_some_and(|one| one.address == dispatch.address);
-            match numbers.iter().rev().find(is_there).copied() {
+            match last_at(&self.waiting, numbers, &dispatch.address) {
                 Some(last) => self.look(last),
                 None if numbers.is_empty() => drop(self.keys.remove(&key)),
                 None => {}
@@ -162,6 +165,12 @@ impl Queue {
     pub fn since(&self) -> Option<Timestamp> {
         self.waiting.values().next().map(|dispatch| dispatch.made)
     }
+}
+
+/// The last of these dispatches that goes to an address.
+fn last_at(waiting: &BTreeMap<u64, Dispatch>, numbers: &[u64], address: &Address) -> Option<u64> {
+    let is_there = |number: &&u64| waiting.get(number).is_some_and(|dispatch| *dispatch.address == *address);
+    numbers.iter().rev().find(is_there).copied()
 }
 
 /// The keys of a dispatch, each once.

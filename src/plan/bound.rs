@@ -37,6 +37,11 @@ impl Comparator {
         }
     }
 
+    /// Whether a value may be too high for it.
+    pub fn is_upper(self) -> bool {
+        matches!(self, Comparator::LessOrEqual | Comparator::Less | Comparator::Equal)
+    }
+
     /// Whether `ordering` of value against limit satisfies the comparator.
     pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
         match self {

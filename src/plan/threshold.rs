@@ -125,6 +125,14 @@ impl std::hash::Hash for Service {
 }
 
 impl Service {
+    /// Whether events of the service of this name are meant.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        match self {
+            Service::Exactly(known) => known.as_bytes() == name,
+            Service::Matching(pattern) => pattern.matches(name),
+        }
+    }
+
     /// The name or the pattern as text.
     pub fn text(&self) -> &str {
         self.key().1

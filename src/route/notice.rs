@@ -80,6 +80,11 @@ impl Notice {
     }
 
     /// The text at a key; empty where there is none.
+    /// For people: what has become of what.
+    pub fn headline(&self) -> String {
+        format!("{}: {}", self.text("status"), self.text("summary"))
+    }
+
     pub fn text(&self, key: &str) -> &str {
         self.json().get(key).and_then(Json::as_str).unwrap_or_default()
     }

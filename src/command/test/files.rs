@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-/// Where thresholds are if no path is given, as in `config`.
-const DEFAULTS: [&str; 2] = ["thresholds.edn", "thresholds"];
+use crate::config::{self, DEFAULTS};
+
 /// Folders may lie so deep in each other.
 const MAX_DEPTH: usize = 64;
 /// So many files are looked at.
@@ -118,27 +117,8 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Str
     Ok(())
 }
 
-/// When which file was written last, and how long it is: another value, another content.
-pub fn stamps(paths: &[PathBuf], config: &[PathBuf]) -> Vec<(PathBuf, Option<(SystemTime, u64)>)> {
-    let mut files = find(paths, config).unwrap_or_default();
-    for path in configuration(config, paths).into_iter().flatten() {
-        if path.is_dir() { edn_files(&path, 0, &mut files) } else { files.push(path) }
-    }
-    let stamp = |path: &PathBuf| {
-        let metadata = fs::metadata(path).ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
-    };
-    files.into_iter().map(|path| (path.clone(), stamp(&path))).collect()
-}
-
-fn edn_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && depth < MAX_DEPTH {
-            edn_files(&path, depth + 1, files);
-        } else if path.extension().is_some_and(|extension| extension == "edn") && files.len() < MOST {
-            files.push(path);
-        }
-    }
-    files.sort();
+/// What the files are like that are tested: another number as soon as one is written, replaced, added or removed.
+pub fn stamps(paths: &[PathBuf], config: &[PathBuf]) -> (u64, Option<u64>) {
+    let found = config::stamp_files(&find(paths, config).unwrap_or_default());
+    (found, configuration(config, paths).map(|paths| config::stamp(&paths)))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Allowed;
 use crate::config::catalogue;
 use crate::edn::{Diagnostic, Span};
-use crate::plan::{Comparator, Decimal, Measure, Plan, Rank, Thin, Threshold};
+use crate::plan::{Decimal, Measure, Plan, Rank, Thin, Threshold};
 
 /// That one of fewer values decides surprises nobody.
 const SURPRISING: u64 = 10;
@@ -34,13 +34,12 @@ pub fn hops(threshold: &Threshold) -> i64 {
 
 /// How many values a window needs so that one value alone cannot violate; None if one cannot, or is meant to.
 pub fn needed(threshold: &Threshold) -> Option<u64> {
-    let is_upper = |comparator| matches!(comparator, Comparator::LessOrEqual | Comparator::Less | Comparator::Equal);
     let Measure::Percentile { quantile, rank, .. } = threshold.measure else { return None };
     let policy = &threshold.policy;
     if threshold.output.shadow
         || policy.few == Thin::Violation
         || i64::from(policy.violate_after) > hops(threshold)
-        || !threshold.bounds.iter().any(|bound| is_upper(bound.comparator))
+        || !threshold.bounds.iter().any(|bound| bound.comparator.is_upper())
     {
         return None;
     }

@@ -30,8 +30,7 @@ pub(super) fn check(plan: &Plan, allowed: &Allowed, out: &mut Vec<Diagnostic>) {
     let notices_any = plan.thresholds.iter().filter(|one| matches!(one.service, Service::Matching(_)) && notices(one));
     let notices_any: Vec<&Threshold> = notices_any.collect();
     for (name, mut thresholds) in services {
-        let is_of_it =
-            |one: &&Threshold| matches!(&one.service, Service::Matching(pattern) if pattern.matches(name.as_bytes()));
+        let is_of_it = |one: &&Threshold| one.service.matches(name.as_bytes());
         let is_noticed = thresholds.iter().any(|one| notices(one));
         thresholds.retain(|one| !allowed.allows("W041", one.span));
         let needs_events = |one: &&&Threshold| !matches!(one.measure, Measure::Count { .. });
