@@ -198,7 +198,7 @@ mod tests {
             };
             let notices = key.split(' ').map(kept).collect();
             let address = Arc::new(Address::Log(None));
-            queue.push(Dispatch { number, address, made: Timestamp::clamped(0), notices, in_doubt: false }, usize::MAX);
+            queue.push(Dispatch { number, address, made: Timestamp::clamped(0), notices }, usize::MAX);
         }
         queue
     }
@@ -259,7 +259,7 @@ mod tests {
         let mut queue = queue(&["a", "b"]);
         let address = Arc::new(Address::Log(Some("other".into())));
         let notices = dispatch(&queue, 0).notices.clone();
-        queue.push(Dispatch { number: 2, address, made: Timestamp::clamped(0), notices, in_doubt: false }, usize::MAX);
+        queue.push(Dispatch { number: 2, address, made: Timestamp::clamped(0), notices }, usize::MAX);
         let mut attempts = Attempts::default();
         assert_eq!(attempts.ready(&queue, u64::MAX, 8, 0), [0, 1, 2]);
         begin(&mut attempts, &queue, &[0]);

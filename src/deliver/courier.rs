@@ -142,10 +142,23 @@ pub(super) struct On {
 
 /// What goes on beside the loop.
 pub(super) enum Done {
-    Attempt { notifier: Arc<str>, dispatch: Dispatch, outcome: Outcome },
-    Synced { next: u64, taken: u64, result: io::Result<()> },
+    /// `was_in_doubt`: somebody may have received it before.
+    Attempt {
+        notifier: Arc<str>,
+        dispatch: Dispatch,
+        was_in_doubt: bool,
+        outcome: Outcome,
+    },
+    Synced {
+        next: u64,
+        taken: u64,
+        result: io::Result<()>,
+    },
     Written(io::Result<u64>),
-    Buried { before: u64, result: io::Result<()> },
+    Buried {
+        before: u64,
+        result: io::Result<()>,
+    },
     Resent,
     Beaten(Outcome),
 }
@@ -299,7 +312,9 @@ impl Courier {
     fn settle(&mut self, done: Done) -> io::Result<()> {
         let now = (self.now)();
         match done {
-            Done::Attempt { notifier, dispatch, outcome } => return self.answered(&notifier, &dispatch, outcome, now),
+            Done::Attempt { notifier, dispatch, was_in_doubt, outcome } => {
+                return self.answered(&notifier, &dispatch, was_in_doubt, outcome, now);
+            }
             Done::Synced { next, taken, result } => {
                 self.on.is_syncing = false;
                 if let (Err(error), Some(kept)) = (&result, &mut self.kept) {

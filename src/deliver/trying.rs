@@ -49,14 +49,14 @@ impl Courier {
             for number in attempts.ready(queue, durable, at_once, now.boot) {
                 if let Some(dispatch) = queue.get(number) {
                     attempts.begin(dispatch);
-                    ready.push((Arc::clone(name), dispatch.clone()));
+                    ready.push((Arc::clone(name), dispatch.clone(), queue.is_in_doubt(number)));
                 }
             }
             attempts.forget(queue);
         }
-        for (name, dispatch) in ready {
+        for (name, dispatch, was_in_doubt) in ready {
             // Should this process end now, nobody knows what has become of it.
-            if !dispatch.in_doubt {
+            if !was_in_doubt {
                 self.step(&Input::Sent { notifier: Arc::clone(&name), number: dispatch.number, in_doubt: true });
             }
             let (notifier, transports) = (self.notifier(&name, &dispatch.address), Rc::clone(&self.transports));
@@ -67,7 +67,7 @@ impl Courier {
                 let key = key(&name, &notices);
                 let batch = Batch { notices: &notices, key: &key, now: clock().wall, is_test: false };
                 let outcome = transports.attempt(&notifier, &batch).await;
-                Done::Attempt { notifier: name, dispatch, outcome }
+                Done::Attempt { notifier: name, dispatch, was_in_doubt, outcome }
             });
         }
     }
@@ -76,6 +76,7 @@ impl Courier {
         &mut self,
         notifier: &Arc<str>,
         dispatch: &Dispatch,
+        was_in_doubt: bool,
         outcome: Outcome,
         now: Now,
     ) -> io::Result<()> {
@@ -101,7 +102,7 @@ impl Courier {
                 if self.outbox.directory().routes.is_none() && *dispatch.address == Address::Log(None) {
                     return Err(io::Error::other(why));
                 }
-                if !in_doubt && !dispatch.in_doubt {
+                if !in_doubt && !was_in_doubt {
                     self.step(&Input::Sent { notifier: Arc::clone(notifier), number, in_doubt: false });
                 }
                 let why = cut(&why);

@@ -239,8 +239,7 @@ impl Outbox {
         for notices in notices.chunks(most) {
             let number = self.next;
             self.next += 1;
-            let (address, notices) = (Arc::clone(&address), notices.to_vec());
-            let dispatch = Dispatch { number, address, made: now, notices, in_doubt: false };
+            let dispatch = Dispatch { number, address: Arc::clone(&address), made: now, notices: notices.to_vec() };
             let queue = self.queues.entry(Arc::clone(notifier)).or_default();
             let (collapsed, unsent) = queue.push(dispatch, self.directory.queue);
             self.collapsed += collapsed;
@@ -280,12 +279,13 @@ impl Outbox {
 
     /// Sends violations that nobody has accepted to where their notifier is now, and their recoveries with them.
     fn relocate(&mut self, notifier: &Arc<str>, number: u64, now: Timestamp) {
-        let Some(dispatch) = self.queues.get(notifier).and_then(|queue| queue.get(number)).cloned() else { return };
+        let Some(queue) = self.queues.get(notifier) else { return };
+        let (in_doubt, mut was_there) = (queue.is_in_doubt(number), false);
+        let Some(dispatch) = queue.get(number).cloned() else { return };
         let Some(to) = self.directory.notifiers.get(notifier).map(|entry| Arc::clone(&entry.address)) else { return };
         if !self.may_move(notifier, &dispatch) {
             return;
         }
-        let (in_doubt, mut was_there) = (dispatch.in_doubt, false);
         for kept in dispatch.notices.iter().filter(|kept| !kept.is_recovery) {
             was_there |= self.ledger.relocate(&kept.violation, notifier, &dispatch.address, &to, in_doubt);
             was_there |= self.relocate_recovery(notifier, kept, (&dispatch.address, &to), in_doubt, now);

@@ -16,8 +16,6 @@ pub struct Dispatch {
     pub made: Timestamp,
     /// At least one.
     pub notices: Vec<Kept>,
-    /// Whether somebody at this address may have received it.
-    pub in_doubt: bool,
 }
 
 /// What is kept of a notice: its line, and what is asked of it while it waits.
@@ -38,6 +36,8 @@ pub struct Queue {
     keys: HashMap<Arc<str>, Vec<u64>>,
     /// Dispatches all of whose keys have later ones, to the same address.
     superseded: BTreeSet<u64>,
+    /// Dispatches that somebody at their address may have received: few of those that wait.
+    doubted: BTreeSet<u64>,
     notices: usize,
 }
 
@@ -95,9 +95,16 @@ impl Queue {
 
     /// Notes whether somebody may have received a dispatch.
     pub fn doubt(&mut self, number: u64, in_doubt: bool) {
-        if let Some(dispatch) = self.waiting.get_mut(&number) {
-            dispatch.in_doubt = in_doubt;
+        if in_doubt && self.waiting.contains_key(&number) {
+            self.doubted.insert(number);
+        } else {
+            self.doubted.remove(&number);
         }
+    }
+
+    /// Whether somebody may have received a dispatch.
+    pub fn is_in_doubt(&self, number: u64) -> bool {
+        self.doubted.contains(&number)
     }
 
     /// Sends a dispatch elsewhere.
@@ -130,6 +137,7 @@ impl Queue {
     pub fn remove(&mut self, number: u64) -> Option<Dispatch> {
         let dispatch = self.waiting.remove(&number)?;
         self.superseded.remove(&number);
+        self.doubted.remove(&number);
         self.notices -= dispatch.notices.len();
         for key in keys(&dispatch) {
             let Some(numbers) = self.keys.get_mut(&key) else { continue };

@@ -107,13 +107,13 @@ impl Tables {
         }
     }
 
-    fn dispatch(&mut self, dispatch: &Dispatch) -> SavedDispatch {
+    fn dispatch(&mut self, dispatch: &Dispatch, in_doubt: bool) -> SavedDispatch {
         SavedDispatch {
             number: dispatch.number,
             address: self.addresses.place(&dispatch.address),
             made: dispatch.made,
             notices: dispatch.notices.iter().map(|kept| self.kept(kept)).collect(),
-            in_doubt: dispatch.in_doubt,
+            in_doubt,
         }
     }
 }
@@ -125,8 +125,10 @@ impl Outbox {
             addresses: Table { places: HashMap::new(), items: Vec::new() },
         };
         let queues = self.queues.iter().filter(|(_, queue)| !queue.is_empty());
-        let queues = queues
-            .map(|(name, queue)| (Arc::clone(name), queue.iter().map(|dispatch| tables.dispatch(dispatch)).collect()));
+        let queues = queues.map(|(name, queue)| {
+            let saved = queue.iter().map(|one| tables.dispatch(one, queue.is_in_doubt(one.number)));
+            (Arc::clone(name), saved.collect())
+        });
         let queues = queues.collect();
         let mut open: Vec<&Told> = self.ledger.iter().collect();
         open.sort_by(|a, b| (&a.notice.violation, &a.notifier).cmp(&(&b.notice.violation, &b.notifier)));
@@ -199,8 +201,8 @@ impl Outbox {
                 let notices = saved.notices.into_iter().map(kept).collect::<Option<_>>()?;
                 let (number, address) = (saved.number, address(saved.address)?);
                 // It fitted when it was written.
-                let dispatch = Dispatch { number, address, made: saved.made, notices, in_doubt: saved.in_doubt };
-                queue.push(dispatch, usize::MAX);
+                queue.push(Dispatch { number, address, made: saved.made, notices }, usize::MAX);
+                queue.doubt(number, saved.in_doubt);
             }
             outbox.queues.insert(name, queue);
         }

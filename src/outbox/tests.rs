@@ -345,7 +345,8 @@ fn tell(steps: &[Step], cut: Option<usize>, queue: usize) -> Story {
             }
             Step::Move(choice, is_in_doubt) => match front(&outbox, *choice) {
                 Some((notifier, dispatch)) => {
-                    if *is_in_doubt && !dispatch.in_doubt {
+                    let is_known = outbox.queue(&notifier).is_some_and(|queue| queue.is_in_doubt(dispatch.number));
+                    if *is_in_doubt && !is_known {
                         let sent =
                             Input::Sent { notifier: Arc::clone(&notifier), number: dispatch.number, in_doubt: true };
                         outbox.step(&sent);
