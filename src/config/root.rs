@@ -168,6 +168,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
         server,
         state,
         routing,
+        pipelines: Vec::new(),
     }
 }
 

@@ -19,6 +19,18 @@ impl Expression {
         is_true(&self.evaluate(event))
     }
 
+    /// The map that the expression comes to; None for nil.
+    pub fn record<F: Fields>(&self, event: &F) -> Option<&[(Box<str>, Expression)]> {
+        match self {
+            Expression::Map(entries) => Some(entries),
+            Expression::If(parts) => {
+                let (test, then, otherwise) = parts.as_ref();
+                if test.accepts(event) { then.record(event) } else { otherwise.record(event) }
+            }
+            _ => None,
+        }
+    }
+
     /// The value of the expression. What is absent is nil; nothing fails.
     pub fn evaluate<'e, F: Fields>(&'e self, event: &'e F) -> Cow<'e, Value<'e>> {
         let owned = match self {
@@ -61,6 +73,8 @@ impl Expression {
                 items.iter().for_each(|item| item.evaluate(event).write_text(&mut text));
                 Value::Text(Cow::Owned(text))
             }
+            // No value: see `record`.
+            Expression::Map(_) => Value::Nil,
         };
         Cow::Owned(owned)
     }

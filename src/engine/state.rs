@@ -161,6 +161,7 @@ impl<'a> Settings<'a> {
             server: Server::default(),
             state: Keeping::default(),
             routing: Routing::default(),
+            pipelines: Vec::new(),
         }
     }
 }

@@ -76,6 +76,8 @@ pub enum Expression {
     Arithmetic(Operation, Vec<Expression>),
     /// Texts one after the other; nil is nothing.
     Str(Vec<Expression>),
+    /// `{:key value …}`, in order of key: what `:record` and `:event` give.
+    Map(Vec<(Box<str>, Expression)>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +109,7 @@ impl Expression {
                 parts.1.fields(out);
                 parts.2.fields(out);
             }
+            Expression::Map(entries) => entries.iter().for_each(|(_, value)| value.fields(out)),
         }
     }
 }

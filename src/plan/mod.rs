@@ -6,6 +6,7 @@ mod keeping;
 mod notifier;
 mod number;
 mod pattern;
+mod pipeline;
 mod route;
 mod scenario;
 mod server;
@@ -23,6 +24,7 @@ pub use notifier::{
 };
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
+pub use pipeline::{Counting, Destination, Events, Format, Influx, InfluxApi, Logs, Pipeline, Stat};
 pub use route::{Route, Routing};
 pub use scenario::{Expected, Plain, Scenario, Sequence, Series};
 pub use server::{EventTime, Exposed, Listener, Secret, Server, TlsListener};
@@ -48,6 +50,8 @@ pub struct Plan {
     pub server: Server,
     pub state: Keeping,
     pub routing: Routing,
+    /// In order of name.
+    pub pipelines: Vec<Pipeline>,
 }
 
 impl Plan {

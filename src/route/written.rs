@@ -104,6 +104,10 @@ fn expression(of: &Expression) -> Form {
             all(name, items)
         }
         Expression::Str(items) => all("str", items),
+        Expression::Map(entries) => {
+            let entry = |(name, value): &(Box<str>, Expression)| (keyword(name), expression(value));
+            form(Kind::Map(entries.iter().map(entry).collect()))
+        }
     }
 }
 
