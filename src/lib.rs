@@ -5,6 +5,8 @@ pub mod config;
 pub mod deliver;
 pub mod edn;
 pub mod engine;
+pub mod follow;
+pub mod load;
 pub mod notify;
 pub mod outbox;
 pub mod plan;

@@ -5,6 +5,7 @@ mod as_live;
 pub mod check;
 pub mod fmt;
 pub mod history;
+pub mod load;
 mod log;
 pub mod notify;
 mod notify_plan;
@@ -40,7 +41,7 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 7] = ["load", "state", "format", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 6] = ["state", "format", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -67,6 +68,8 @@ enum Command {
     Test(test::TestArgs),
     /// Takes in events and says at once when a threshold is violated: the daemon
     Run(run::RunArgs),
+    /// Takes what is new in logs, counts it and sends measurements: for cron
+    Load(load::LoadArgs),
     /// Says where a transition would go, and why
     Routes(routes::RoutesArgs),
     /// Shows what notifiers would send, or sends a marked test
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Check(args) => with_output(|out, err| check::run(&args, out, err)),
         Command::Fmt(args) => with_output(|out, err| fmt::run(&args, &mut std::io::stdin().lock(), out, err)),
+        Command::Load(args) => with_output(|out, err| load::run(&args, out, err)),
         Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
         Command::Notify(args) => with_output(|out, err| notify::run(&args, out, err)),
         Command::Routes(args) => with_output(|out, err| routes::run(&args, out, err)),

@@ -326,3 +326,29 @@ fn tagged(call: &Call, context: &mut Context) -> Option<Expression> {
 fn str(call: &Call, context: &mut Context) -> Option<Expression> {
     all(call, context).map(Expression::Str)
 }
+/// stub
+pub(super) fn record(form: &Form, subject: &str, context: &mut Context) -> Option<Expression> {
+    match &form.kind {
+        Kind::Nil => Some(Expression::Nil),
+        Kind::Map(entries) => {
+            let mut all = Vec::new();
+            for (key, value) in entries {
+                let Kind::Keyword(name) = &key.kind else { return None };
+                all.push((name.clone(), expression(value, 0, context)?));
+            }
+            all.sort_by(|a, b| a.0.cmp(&b.0));
+            Some(Expression::Map(all))
+        }
+        Kind::List(items) => {
+            let mut parts = items[1..].chunks(2).rev();
+            let mut otherwise = Expression::Nil;
+            for pair in &mut parts {
+                let then = record(&pair[1], subject, context)?;
+                if matches!(&pair[0].kind, Kind::Keyword(_)) { otherwise = then; continue; }
+                otherwise = Expression::If(Box::new((expression(&pair[0], 0, context)?, then, otherwise)));
+            }
+            Some(otherwise)
+        }
+        _ => None,
+    }
+}

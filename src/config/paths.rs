@@ -121,7 +121,7 @@ fn service(form: &Form, context: &mut Context) -> Option<(Written, Service)> {
     Some((written, service))
 }
 
-fn quantile(form: &Form, context: &mut Context) -> Option<Quantile> {
+pub(super) fn quantile(form: &Form, context: &mut Context) -> Option<Quantile> {
     let amount = match &form.kind {
         Kind::Keyword(text) | Kind::String(text) | Kind::Symbol(text) => {
             let meant = meant_quantile(text);

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::values;
-use super::{catalogue, heartbeat, lint, notifier, paths, reach, route, server, state, time};
+use super::{catalogue, heartbeat, lint, notifier, paths, pipeline, reach, route, server, state, time};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Limits, Notifier, Plan, Routing, Threshold};
 
@@ -16,6 +16,9 @@ const STATE: &str = "state";
 const NOTIFIERS: &str = "notifiers";
 const ROUTES: &str = "routes";
 const HEARTBEAT: &str = "heartbeat";
+
+/// What is read of logs, counted and sent elsewhere.
+const PIPELINES: &str = "pipelines";
 
 /// Keys that hold thresholds. They are read last: what is set for all of them may stand in another file.
 const THRESHOLDS: [(&str, ReadThresholds); 2] =
@@ -32,7 +35,7 @@ const SETTINGS: [(&str, ReadSetting); 6] = [
 ];
 
 /// Keys that this version does not know what to do with.
-const LATER: [&str; 4] = ["objectives", "pipelines", "sources", "streams"];
+const LATER: [&str; 3] = ["objectives", "sources", "streams"];
 
 const OTHER_WORDS: [(&str, &str); 43] = [
     ("lints", "lint"),
@@ -112,6 +115,7 @@ struct Forms<'f> {
     notifiers: Vec<(Span, &'f Form)>,
     routes: Vec<(Span, &'f Form)>,
     heartbeat: Vec<(Span, &'f Form)>,
+    pipelines: Vec<(Span, &'f Form)>,
 }
 
 /// What is set once for the whole installation, and where.
@@ -151,9 +155,10 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
             context.report(catalogue::one_id_twice(&pair[0], &pair[1]));
         }
     }
-    if thresholds.is_empty() && context.is_silent() && !files.is_empty() {
+    if thresholds.is_empty() && forms.pipelines.is_empty() && context.is_silent() && !files.is_empty() {
         context.report(catalogue::no_thresholds(Span { file: 0, start: 0, end: 0 }));
     }
+    let pipelines = pipeline::read(&forms.pipelines, context);
     let instance = settings.instance.unwrap_or_else(|| "default".to_string());
     let is_whole = !context.has_unset_since(mark);
     let routing = routing(&forms, &thresholds, &instance, is_whole, context);
@@ -168,7 +173,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
         server,
         state,
         routing,
-        pipelines: Vec::new(),
+        pipelines,
     }
 }
 
@@ -247,6 +252,8 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
         forms.routes.push((key.span, value));
     } else if name == HEARTBEAT {
         forms.heartbeat.push((key.span, value));
+    } else if name == PIPELINES {
+        forms.pipelines.push((key.span, value));
     } else if let Some((known, read)) = SETTINGS.iter().find(|(known, _)| *known == name) {
         // `:limits` are told apart by their own keys, and what is allowed adds up.
         if matches!(*known, "limits" | "lint") || once(known, key.span, settings, context) {
@@ -266,7 +273,7 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
         let known = SETTINGS.iter().map(|(name, _)| *name).chain(THRESHOLDS.iter().map(|(name, _)| *name));
         let meant = context.nearest(
             name,
-            known.chain([HEARTBEAT, NOTIFIERS, ROUTES, SERVER, STATE]).chain(LATER),
+            known.chain([HEARTBEAT, NOTIFIERS, PIPELINES, ROUTES, SERVER, STATE]).chain(LATER),
             &OTHER_WORDS,
         );
         context.report(catalogue::unknown_key(key, "the configuration", meant));

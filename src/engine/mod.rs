@@ -43,6 +43,7 @@ mod watch;
 pub mod wording;
 
 pub use account::{Account, Cell, Worst};
+pub use budget::Budget;
 pub use compiled::Compiled;
 pub use edit::{Edit, Edits, edits};
 pub use evaluator::{Evaluator, Watching};
@@ -52,6 +53,7 @@ pub use lane::Lane;
 pub use reading::Unread;
 pub use record::digest;
 pub use scenario::play;
+pub use sketch::Sketch;
 pub use snapshot::SnapshotError;
 pub use state::{plan_from_bytes, plan_to_bytes};
 pub use transition::{Measured, Transition};

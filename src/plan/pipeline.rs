@@ -18,7 +18,7 @@ pub struct Pipeline {
 }
 
 /// Files that are followed, and how their lines are read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Logs {
     /// Paths, with `*`, `?`, `[…]` and `**`; rotated siblings belong to them.
     pub files: Vec<String>,
@@ -46,7 +46,7 @@ pub struct Counting {
     /// How long after its end a window stays open, in microseconds.
     pub lateness: i64,
     pub measurement: String,
-    /// On every point, in order of name; `host` is among them unless it was taken away.
+    /// On every point, in order of name; that of the machine is added where they are sent.
     pub tags: Vec<(String, String)>,
     /// In order of name.
     pub stats: Vec<Stat>,

@@ -6,6 +6,7 @@ pub mod json;
 pub mod log;
 pub mod recording;
 pub mod riemann;
+pub mod zone;
 
 mod bytes;
 mod detect;
@@ -13,7 +14,7 @@ mod merge;
 mod refused;
 mod time;
 mod wanted;
-mod zstd;
+pub(crate) mod zstd;
 
 pub use detect::{Kind, detect};
 pub use input::{Counter, InputError};

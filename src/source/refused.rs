@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::plan::Timestamp;
+
 /// Why one line, or one event of a message, was refused. Its text names the cause and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -16,6 +18,8 @@ pub enum Refused {
     NotUnderstood { expected: Cow<'static, str>, at: usize },
     /// What is wrong, and at which byte of the line or of the event (from 0).
     Fault { message: Box<str>, at: usize },
+    /// An event whose time is further ahead of the machine's clock than is allowed.
+    AheadOfClock(Timestamp),
     /// Longer than so many bytes.
     TooLong { limit: usize },
     /// An event of a message, longer than so many bytes.
@@ -39,6 +43,7 @@ impl Refused {
             Refused::TimeNotUnderstood(_) => "time not understood",
             Refused::TimeOutOfRange(_) => "time out of range",
             Refused::NotUnderstood { .. } | Refused::Fault { .. } => "not understood",
+            Refused::AheadOfClock(_) => "ahead of the clock",
             Refused::TooLong { .. } | Refused::EventTooLong { .. } => "too long",
             Refused::TooDeep { .. } => "nested too deep",
             Refused::TooManyAttributes { .. } => "too many attributes",
@@ -59,6 +64,9 @@ impl fmt::Display for Refused {
             },
             Refused::NotUnderstood { expected, at } => write!(f, "expected {expected} at byte {at}"),
             Refused::Fault { message, at } => write!(f, "{message}, at byte {at}"),
+            Refused::AheadOfClock(time) => {
+                write!(f, "{time} is ahead of this machine's clock by more than `:max-skew`")
+            }
             Refused::TooLong { limit } => {
                 write!(f, "longer than {limit} bytes; `:limits {{:line-bytes …}}` allows more")
             }

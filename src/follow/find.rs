@@ -1,0 +1,166 @@
+//! Paths and patterns → the files that are there, rotated siblings too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::name::{ancestors, number};
+
+/// What the system says of a file, without looking into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Stamp {
+    pub device: u64,
+    pub inode: u64,
+    pub size: u64,
+    /// When it was written to last, in nanoseconds since 1970.
+    pub modified: i128,
+}
+
+/// A file that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub path: PathBuf,
+    /// The path of the log that it is a part of, which need not be there.
+    pub family: PathBuf,
+    pub stamp: Stamp,
+}
+
+/// So many files of one pipeline are looked at.
+const MOST: usize = 100_000;
+
+impl Stamp {
+    pub fn of(metadata: &Metadata) -> Stamp {
+        Stamp {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+        }
+    }
+
+    pub fn is_same_file(&self, other: &Stamp) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// What is wrong with a pattern, if something is.
+pub fn pattern_fault(pattern: &str) -> Option<String> {
+    if !is_glob(pattern) {
+        return None;
+    }
+    glob::Pattern::new(pattern).err().map(|error| format!("{} at character {}", error.msg, error.pos + 1))
+}
+
+/// Whether a path is a pattern.
+fn is_glob(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '['])
+}
+
+/// The regular files that patterns name, and their rotated siblings; within a log the oldest first.
+///
+/// One file that is reached by several paths is there once. What cannot be looked at is appended to `faults`, one line
+/// each; a file that is gone meanwhile is none.
+///
+/// # Errors
+/// There are too many.
+pub fn find(patterns: &[String], faults: &mut Vec<String>) -> Result<Vec<Found>, String> {
+    let mut named: BTreeSet<PathBuf> = BTreeSet::new();
+    for pattern in patterns {
+        if !is_glob(pattern) {
+            named.insert(PathBuf::from(pattern));
+            continue;
+        }
+        match glob::glob(pattern) {
+            Ok(paths) => {
+                for path in paths {
+                    match path {
+                        Ok(path) => drop(named.insert(path)),
+                        Err(error) => faults.push(format!("{}: {}", error.path().display(), cause(error.error()))),
+                    }
+                    if named.len() > MOST {
+                        return Err(format!("`{pattern}` matches more than {MOST} files: name fewer"));
+                    }
+                }
+            }
+            Err(error) => faults.push(format!("`{pattern}` is no pattern of paths: {}", error.msg)),
+        }
+    }
+    let mut folders: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
+    for path in &named {
+        if let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+            folders.entry(folder.to_path_buf()).or_default().insert(name.to_string());
+        }
+    }
+    let mut paths = named;
+    for (folder, names) in &folders {
+        siblings(folder, names, &mut paths, faults);
+    }
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for path in paths {
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => {
+                let stamp = Stamp::of(&metadata);
+                if seen.insert((stamp.device, stamp.inode)) {
+                    let family = family(&path);
+                    found.push(Found { path, family, stamp });
+                }
+            }
+            Ok(metadata) if metadata.is_dir() && patterns.iter().any(|pattern| Path::new(pattern) == path) => {
+                faults.push(format!("{}: is a folder: name the files in it, as `{0}/*.log`", path.display()));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => faults.push(format!("{}: {}", path.display(), cause(&error))),
+        }
+    }
+    found.sort_by(|a, b| (&a.family, age(a)).cmp(&(&b.family, age(b))));
+    Ok(found)
+}
+
+/// Adds what rotation made of files in a folder.
+fn siblings(folder: &Path, names: &BTreeSet<String>, paths: &mut BTreeSet<PathBuf>, faults: &mut Vec<String>) {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = match fs::read_dir(here) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+        Err(error) => return faults.push(format!("{}: {}", here.display(), cause(&error))),
+    };
+    for entry in entries.flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if ancestors(&name).iter().any(|ancestor| names.contains(ancestor)) {
+            paths.insert(folder.join(name));
+        }
+    }
+}
+
+/// The path of the log that a file is a part of.
+pub fn family(path: &Path) -> PathBuf {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    match ancestors(name).pop() {
+        Some(family) => path.with_file_name(family),
+        None => path.to_path_buf(),
+    }
+}
+
+/// Orders the files of a log: what is written to comes last.
+fn age(found: &Found) -> (bool, i128, std::cmp::Reverse<u64>, &Path) {
+    let name = found.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_current = found.path == found.family;
+    (is_current, found.stamp.modified, std::cmp::Reverse(number(name).unwrap_or(0)), &found.path)
+}
+
+/// What went wrong, without the number that the system has for it.
+pub fn cause(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "may not be read (permission denied)".to_string(),
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or_default().to_string()
+        }
+    }
+}

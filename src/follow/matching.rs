@@ -1,0 +1,167 @@
+//! Which file goes on which generation. Contents decide; device, inode and name choose between equals.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::io;
+
+use super::find::{Found, cause};
+use super::generation::{Generation, HEAD, Print};
+use super::lines::{Beginning, Packing};
+
+/// What is to be done with a file.
+#[derive(Debug)]
+pub enum Turn {
+    /// It is as it was when nothing was left to take of this generation.
+    Settled(usize),
+    /// It goes on this generation. Of a packed file only the beginning was compared.
+    GoesOn(usize, Beginning),
+    /// Nothing of it was taken yet. `replaced`: another content was in this very file before.
+    New { beginning: Beginning, replaced: bool },
+    /// What it holds is read, or was, from another file.
+    Copy,
+    /// It is empty.
+    Empty,
+    /// It could not be looked into: one line.
+    Fault(String),
+}
+
+/// Below this, what two logs begin with may be alike by chance.
+const TELLING: usize = 256;
+
+/// Says for each file what is to be done with it. No generation is given to two files.
+pub fn match_files(found: &[Found], generations: &[Generation], families: &[std::path::PathBuf]) -> Vec<Turn> {
+    let mut claimed = vec![false; generations.len()];
+    let mut turns: Vec<Turn> = found.iter().map(|found| look(found, generations, &mut claimed)).collect();
+    for (file, generation) in pairs(found, &turns, generations, families, &claimed) {
+        let is_free = matches!(turns[file], Turn::New { .. }) && !claimed[generation];
+        if is_free && let Turn::New { beginning, .. } = std::mem::replace(&mut turns[file], Turn::Copy) {
+            claimed[generation] = true;
+            turns[file] = Turn::GoesOn(generation, beginning);
+        }
+    }
+    for file in 0..turns.len() {
+        if matches!(turns[file], Turn::New { .. }) {
+            settle_new(file, found, &mut turns, generations, families, &claimed);
+        }
+    }
+    turns
+}
+
+/// What can be said of a file alone.
+fn look(found: &Found, generations: &[Generation], claimed: &mut [bool]) -> Turn {
+    let is_it = |(at, one): &(usize, &Generation)| one.settled && one.stamp == found.stamp && !claimed[*at];
+    if let Some((at, _)) = generations.iter().enumerate().find(is_it) {
+        claimed[at] = true;
+        return Turn::Settled(at);
+    }
+    match Beginning::of(&found.path) {
+        Ok(beginning) if beginning.start.is_empty() => Turn::Empty,
+        Ok(beginning) => Turn::New { beginning, replaced: false },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Turn::Empty,
+        Err(error) => Turn::Fault(format!("{}: {}", found.path.display(), cause(&error))),
+    }
+}
+
+/// Files and generations that fit, the best first.
+fn pairs(
+    found: &[Found],
+    turns: &[Turn],
+    generations: &[Generation],
+    families: &[std::path::PathBuf],
+    claimed: &[bool],
+) -> Vec<(usize, usize)> {
+    let mut by_head: HashMap<Print, Vec<usize>> = HashMap::new();
+    for (at, generation) in generations.iter().enumerate() {
+        if !claimed[at] && !generation.head.is_empty() {
+            by_head.entry(generation.head).or_default().push(at);
+        }
+    }
+    let mut lengths: Vec<usize> = by_head.keys().map(|head| head.len()).collect();
+    lengths.sort_unstable();
+    lengths.dedup();
+    let mut pairs = Vec::new();
+    for (file, (found, turn)) in found.iter().zip(turns).enumerate() {
+        let Turn::New { beginning, .. } = turn else { continue };
+        for length in lengths.iter().take_while(|length| **length <= beginning.start.len()) {
+            let Some(fitting) = by_head.get(&Print::of(&beginning.start[..*length])) else { continue };
+            for &at in fitting {
+                let generation = &generations[at];
+                let is_same_file = generation.stamp.is_same_file(&found.stamp);
+                let is_related = is_same_file || families[at] == found.family || *length >= TELLING;
+                if is_related && (beginning.is_packed() || goes_on(beginning, generation)) {
+                    let is_same_log = families[at] == found.family;
+                    let key = (!is_same_file, !is_same_log, beginning.is_packed(), Reverse(generation.offset));
+                    pairs.push((key, Reverse(found.stamp.size), file, at));
+                }
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs.into_iter().map(|(_, _, file, at)| (file, at)).collect()
+}
+
+/// Whether what stands before the offset of a generation stands in a plain file.
+fn goes_on(beginning: &Beginning, generation: &Generation) -> bool {
+    let before = beginning.before(generation.offset, generation.tail.len());
+    before.is_some_and(|before| Print::of(&before) == generation.tail)
+}
+
+/// Decides between a new content, and a copy of one that is read elsewhere.
+fn settle_new(
+    file: usize,
+    found: &[Found],
+    turns: &mut [Turn],
+    generations: &[Generation],
+    families: &[std::path::PathBuf],
+    claimed: &[bool],
+) {
+    let Turn::New { beginning, .. } = &turns[file] else { return };
+    let this = &found[file];
+    let begun = || {
+        let related = generations.iter().enumerate().filter(|(at, _)| families[*at] == this.family);
+        related.filter(|(_, generation)| !generation.head.is_empty() && generation.begins(&beginning.start))
+    };
+    let was_here = generations.iter().any(|one| one.stamp.is_same_file(&this.stamp) && one.offset > 0);
+    // Packing makes a new file beside the old one, which goes away when all of it was packed.
+    let is_beside = beginning.is_packed() && begun().any(|(at, _)| claimed[at]);
+    let is_shorter = |one: &Generation| one.head.len() == HEAD && beginning.packing == Packing::Plain && one.offset > this.stamp.size;
+    let is_shorter_copy = !was_here && begun().any(|(_, one)| is_shorter(one));
+    if is_beside || is_shorter_copy || is_prefix_of_another(file, found, turns) {
+        turns[file] = Turn::Copy;
+    } else if let Turn::New { replaced, .. } = &mut turns[file] {
+        *replaced = was_here;
+    }
+}
+
+/// Whether another file of the log begins with all that this one holds.
+fn is_prefix_of_another(file: usize, found: &[Found], turns: &[Turn]) -> bool {
+    let Turn::New { beginning: this, .. } = &turns[file] else { return false };
+    if this.is_packed() {
+        return false;
+    }
+    let size = found[file].stamp.size;
+    (0..turns.len()).any(|other| {
+        let is_larger = found[other].stamp.size > size;
+        let is_known = matches!(turns[other], Turn::GoesOn(..) | Turn::Settled(_));
+        let is_first = found[other].stamp.size == size && (is_known || other > file);
+        if other == file || found[other].family != found[file].family || !(is_larger || is_first) {
+            return false;
+        }
+        let beginning = match &turns[other] {
+            Turn::GoesOn(_, beginning) | Turn::New { beginning, .. } => beginning.clone(),
+            Turn::Settled(_) => match Beginning::of(&found[other].path) {
+                Ok(beginning) => beginning,
+                Err(_) => return false,
+            },
+            Turn::Copy | Turn::Empty | Turn::Fault(_) => return false,
+        };
+        if beginning.is_packed() || !beginning.start.starts_with(&this.start) {
+            return false;
+        }
+        let length = usize::try_from(size).unwrap_or(usize::MAX).min(HEAD);
+        match (this.before(size, length), beginning.before(size, length)) {
+            (Some(a), Some(b)) => a == b,
+            _ => false,
+        }
+    })
+}

@@ -1,0 +1,60 @@
+//! Cells → points as lines.
+
+use super::cells::{Cell, Start, entries};
+use crate::plan::{Counting, Quantile};
+
+/// Appends the point of a cell. `apart` nanoseconds set it apart from that of the window itself.
+pub fn write(counting: &Counting, start: Start, key: &[u8], cell: &Cell, apart: i64, out: &mut Vec<u8>) {
+    let mut tags: Vec<(&[u8], &[u8])> = entries(key).collect();
+    for (name, value) in &counting.tags {
+        if !tags.iter().any(|(taken, _)| *taken == name.as_bytes()) {
+            tags.push((name.as_bytes(), value.as_bytes()));
+        }
+    }
+    let mut fields = vec![("count".to_string(), FieldValue::Int(cell.count))];
+    for (stat, tally) in counting.stats.iter().zip(&cell.tallies) {
+        if tally.count == 0 {
+            continue;
+        }
+        let mut add = |suffix: &str, value| fields.push((format!("{}_{suffix}", stat.name), value));
+        for quantile in &stat.percentiles {
+            if let Some(value) = tally.sketch.at_rank(quantile.nearest_rank(tally.count)) {
+                // Within the values, whatever the sketch has rounded.
+                let value = value.to_f64().clamp(tally.min, tally.max);
+                add(&suffix(*quantile), FieldValue::Float(value));
+            }
+        }
+        for (wanted, name, value) in
+            [(stat.sum, "sum", tally.sum), (stat.min, "min", tally.min), (stat.max, "max", tally.max)]
+        {
+            if wanted {
+                add(name, FieldValue::Float(value));
+            }
+        }
+        if stat.count {
+            add("count", FieldValue::Int(tally.count));
+        }
+    }
+    let nanos = start.saturating_mul(1_000).saturating_add(apart);
+    // stub
+    out.extend_from_slice(counting.measurement.as_bytes());
+    tags.sort();
+    for (k, v) in tags { out.push(b','); out.extend_from_slice(k); out.push(b'='); out.extend_from_slice(v); }
+    for (i, (name, value)) in fields.iter().enumerate() {
+        let sep = if i == 0 { ' ' } else { ',' };
+        match value { FieldValue::Int(n) => out.extend_from_slice(format!("{sep}{name}={n}i").as_bytes()), FieldValue::Float(x) => out.extend_from_slice(format!("{sep}{name}={x}").as_bytes()) }
+    }
+    out.extend_from_slice(format!(" {nanos}\n").as_bytes());
+}
+enum FieldValue { Int(u64), Float(f64) }
+
+/// What the field of a quantile is called: `p99`, `p99.9` as `p999`.
+pub fn suffix(quantile: Quantile) -> String {
+    let percent = quantile.decimal();
+    let text = percent.to_string();
+    match text.split_once('.') {
+        None => "p100".to_string(),
+        Some((_, digits)) if digits.len() == 1 => format!("p{digits}0"),
+        Some((_, digits)) => format!("p{digits}"),
+    }
+}

@@ -1,0 +1,361 @@
+//! The lines of a pipeline that were not taken yet, log by log, so that all logs come to the same time together.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::engine::{Event, Value};
+use crate::follow::{self, Beginning, Found, Generation, Lines, Taken, Turn};
+use crate::plan::{Format, Logs, Timestamp};
+use crate::source::{Decoder, Kind, LogFormat, Refused, Settings, detect};
+
+/// So many logs are read at a time.
+const AT_ONCE: usize = 64;
+/// So many bytes of one log are read before another has its turn.
+const TURN: u64 = 256 << 10;
+/// What is looked at to find a format, in bytes.
+const SAMPLE: u64 = 64 << 10;
+/// So many generations whose file is gone are remembered: it may come back.
+const GONE: usize = 1_000;
+/// The most of a header that is remembered, in bytes.
+const HEADER: usize = 16 << 10;
+
+/// How lines are read.
+pub struct Reader {
+    pub settings: Settings,
+    /// The format that is written down; None: what fits the first lines of each file.
+    pub kind: Option<Kind>,
+}
+
+impl Reader {
+    /// # Errors
+    /// The format cannot be read.
+    pub fn new(settings: Settings, logs: &Logs) -> Result<Reader, String> {
+        let format = match &logs.format {
+            None => None,
+            Some(Format::Written(text)) => Some(LogFormat::parse(text)?),
+            Some(Format::Regex(text)) => Some(LogFormat::regex(text)?),
+        };
+        Ok(Reader { settings, kind: format.map(Kind::Log) })
+    }
+}
+
+/// What becomes of one line.
+pub enum Line<'a> {
+    Event {
+        event: &'a Event<'a>,
+        place: Place<'a>,
+    },
+    Refused {
+        why: Refused,
+        place: Place<'a>,
+    },
+}
+
+/// Where a line stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub path: &'a Path,
+    /// In bytes of the text.
+    pub offset: u64,
+    /// From 1.
+    pub number: u64,
+    /// As much of it as is kept.
+    pub line: &'a [u8],
+}
+
+/// What is to be said of files, one line each.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Something that could not be read.
+    pub faults: Vec<String>,
+    /// Files that were cut, or replaced in place.
+    pub replaced: Vec<PathBuf>,
+    /// Which format was found for a file.
+    pub formats: Vec<(PathBuf, String)>,
+}
+
+/// Logs that are read side by side.
+pub struct Readings {
+    logs: Vec<Log>,
+    /// Of the greatest number that a generation can have here.
+    pub bytes: u64,
+    pub files: u64,
+}
+
+/// The files of one log, the oldest first.
+struct Log {
+    waiting: VecDeque<Waiting>,
+    open: Option<Open>,
+    /// How far it was read.
+    at: Timestamp,
+    kind: Option<Kind>,
+}
+
+struct Waiting {
+    found: Found,
+    beginning: Beginning,
+    /// Among the generations.
+    known: Option<usize>,
+}
+
+/// A file that is being read.
+struct Open {
+    path: PathBuf,
+    lines: Lines,
+    decoder: Decoder,
+    known: Option<usize>,
+    generation: Generation,
+    settled: bool,
+}
+
+impl Readings {
+    /// Compares what is there with what was taken. Generations learn where their files are now.
+    pub fn scan(found: Vec<Found>, generations: &mut Vec<Generation>, said: &mut Said) -> Readings {
+        let families: Vec<PathBuf> = generations.iter().map(|one| follow::family(&one.path)).collect();
+        let turns = follow::match_files(&found, generations, &families);
+        let mut readings = Readings { logs: Vec::new(), bytes: 0, files: 0 };
+        let mut is_there = vec![false; generations.len()];
+        let mut last_family = None;
+        for (found, turn) in found.into_iter().zip(turns) {
+            let (known, beginning) = match turn {
+                Turn::Settled(at) => {
+                    is_there[at] = true;
+                    generations[at].path = found.path;
+                    continue;
+                }
+                Turn::GoesOn(at, beginning) => (Some(at), beginning),
+                Turn::New { beginning, replaced } => {
+                    if replaced {
+                        said.replaced.push(found.path.clone());
+                    }
+                    (None, beginning)
+                }
+                Turn::Fault(fault) => {
+                    said.faults.push(fault);
+                    continue;
+                }
+                Turn::Copy | Turn::Empty => continue,
+            };
+            if let Some(at) = known {
+                is_there[at] = true;
+            }
+            if last_family.as_ref() != Some(&found.family) {
+                last_family = Some(found.family.clone());
+                readings.logs.push(Log { waiting: VecDeque::new(), open: None, at: Timestamp::MIN, kind: None });
+            }
+            let log = readings.logs.last_mut().expect("one was pushed for the first family");
+            log.waiting.push_back(Waiting { found, beginning, known });
+        }
+        forget(generations, &is_there, &mut readings);
+        readings
+    }
+
+    /// Whether all was read.
+    pub fn is_done(&self) -> bool {
+        self.logs.is_empty()
+    }
+
+    /// Reads on in the log that is furthest behind, for a while, and calls `f` with each line. False if all is done.
+    pub fn turn(
+        &mut self,
+        reader: &Reader,
+        generations: &mut Vec<Generation>,
+        said: &mut Said,
+        f: &mut dyn FnMut(Line<'_>),
+    ) -> bool {
+        let Some(at) = (0..self.logs.len().min(AT_ONCE)).min_by_key(|at| self.logs[*at].at) else { return false };
+        let log = &mut self.logs[at];
+        if log.open.is_none() {
+            let Some(waiting) = log.waiting.pop_front() else {
+                self.logs.remove(at);
+                return true;
+            };
+            log.open = log.begin(waiting, reader, generations, said);
+            self.files += u64::from(log.open.is_some());
+        }
+        let Some(open) = &mut log.open else { return true };
+        let (bytes, ended) = open.read(reader, said, &mut log.at, f);
+        self.bytes += bytes;
+        if ended {
+            open.settled = true;
+            open.note(generations);
+            log.open = None;
+        }
+        true
+    }
+
+    /// Notes in the generations how far everything was taken.
+    pub fn note(&mut self, generations: &mut Vec<Generation>) {
+        for open in self.logs.iter_mut().filter_map(|log| log.open.as_mut()) {
+            open.note(generations);
+        }
+    }
+
+    /// How far every log was read that is not at its end; None if all are.
+    pub fn reached(&self) -> Option<Timestamp> {
+        self.logs.iter().map(|log| log.at).min()
+    }
+}
+
+/// Drops generations whose files are gone, the longest gone first, when there are too many.
+fn forget(generations: &mut Vec<Generation>, is_there: &[bool], readings: &mut Readings) {
+    let mut gone: Vec<usize> = (0..generations.len()).filter(|at| !is_there[*at]).collect();
+    if gone.len() <= GONE {
+        return;
+    }
+    gone.sort_by_key(|at| generations[*at].seen);
+    gone.truncate(gone.len() - GONE);
+    gone.sort_unstable();
+    let mut at = 0;
+    generations.retain(|_| {
+        at += 1;
+        gone.binary_search(&(at - 1)).is_err()
+    });
+    let moved = |known: &mut usize| *known -= gone.partition_point(|dropped| *dropped < *known);
+    readings.logs.iter_mut().flat_map(|log| &mut log.waiting).filter_map(|waiting| waiting.known.as_mut()).for_each(moved);
+}
+
+impl Log {
+    /// Opens a file where it goes on; None if there is nothing to be read of it now.
+    fn begin(
+        &mut self,
+        waiting: Waiting,
+        reader: &Reader,
+        generations: &[Generation],
+        said: &mut Said,
+    ) -> Option<Open> {
+        let Waiting { found, beginning, mut known } = waiting;
+        let path = found.path.clone();
+        let mut fail = |error: &io::Error| {
+            // It was moved meanwhile: the next run finds it where it is then.
+            if error.kind() != io::ErrorKind::NotFound {
+                said.faults.push(format!("{}: {}", path.display(), follow::cause(error)));
+            }
+        };
+        let new = Generation::new(path.clone(), found.stamp, beginning.is_packed());
+        let mut generation = known.map_or_else(|| new.clone(), |at| generations[at].clone());
+        let limit = reader.settings.limits.line_bytes;
+        let open = |generation: &Generation| Lines::open(beginning.clone(), &found.stamp, generation, limit);
+        let mut lines = match open(&generation) {
+            Ok(lines) => lines?,
+            Err(error) => return drop_none(fail(&error)),
+        };
+        match lines.resume(&generation) {
+            Ok(Taken::Line) => {}
+            Ok(Taken::Other) if known.is_some() && beginning.is_packed() => {
+                // What is packed is shorter, or another content: only one that is not begins alike.
+                if lines.total() < generation.offset {
+                    return None;
+                }
+                known = None;
+                generation = new;
+                lines = match open(&generation).and_then(|lines| lines.map(|mut lines| lines.resume(&generation).map(|_| lines)).transpose()) {
+                    Ok(lines) => lines?,
+                    Err(error) => return drop_none(fail(&error)),
+                };
+            }
+            // Still being written, or replaced since it was looked at.
+            Ok(_) => return None,
+            Err(error) => return drop_none(fail(&error)),
+        }
+        let kind = match reader.kind.clone().or_else(|| self.kind.clone()) {
+            Some(kind) => kind,
+            None => match find_format(&beginning) {
+                Ok(Some(kind)) => {
+                    said.formats.push((path.clone(), kind.name().to_string()));
+                    kind
+                }
+                Ok(None) => return None,
+                Err(fault) => {
+                    said.faults.push(format!("{}: {fault}", path.display()));
+                    return None;
+                }
+            },
+        };
+        self.kind = Some(kind.clone());
+        let decoder = Decoder::new(&kind, &reader.settings);
+        generation.path.clone_from(&found.path);
+        generation.stamp = found.stamp;
+        Some(Open { path, lines, decoder, known, generation, settled: false })
+    }
+}
+
+fn drop_none<T>((): ()) -> Option<T> {
+    None
+}
+
+/// What the first lines of a text look like; None if there is no whole line yet.
+fn find_format(beginning: &Beginning) -> Result<Option<Kind>, String> {
+    let mut sample = Vec::new();
+    match beginning.text() {
+        Ok(text) => {
+            // Of a packed one that is cut off, what there is.
+            let _ = text.take(SAMPLE).read_to_end(&mut sample);
+        }
+        Err(error) => return Err(follow::cause(&error)),
+    }
+    detect(&sample, false)
+}
+
+impl Open {
+    /// Reads lines for one turn. How many bytes, and whether there is nothing more now.
+    fn read(&mut self, reader: &Reader, said: &mut Said, at: &mut Timestamp, f: &mut dyn FnMut(Line<'_>)) -> (u64, bool) {
+        let began = self.lines.offset();
+        let limit = reader.settings.limits.line_bytes;
+        let mut spare = Attributes::new();
+        loop {
+            let taken = match self.lines.advance() {
+                Ok(taken) => taken,
+                Err(error) => {
+                    said.faults.push(format!("{}: {}", self.path.display(), follow::cause(&error)));
+                    return (self.lines.offset() - began, true);
+                }
+            };
+            let line = self.lines.line();
+            let place =
+                Place { path: &self.path, offset: self.lines.line_offset(), number: self.lines.number(), line };
+            match taken {
+                Taken::Line => {
+                    let mut event = Event::at(Timestamp::MIN);
+                    event.attributes = emptied(spare);
+                    match self.decoder.read(line, &mut event) {
+                        Ok(()) => {
+                            *at = (*at).max(event.time);
+                            f(Line::Event { event: &event, place });
+                        }
+                        Err(why) => f(Line::Refused { why, place }),
+                    }
+                    spare = emptied(event.attributes);
+                }
+                Taken::TooLong => f(Line::Refused { why: Refused::TooLong { limit }, place }),
+                Taken::End | Taken::Cut | Taken::Other => return (self.lines.offset() - began, true),
+            }
+            if self.lines.offset() - began >= TURN {
+                return (self.lines.offset() - began, false);
+            }
+        }
+    }
+
+    /// Notes how far it was taken; a file of which nothing was taken is not remembered.
+    fn note(&mut self, generations: &mut Vec<Generation>) {
+        self.lines.note(&mut self.generation);
+        self.generation.settled = self.settled;
+        if self.generation.offset == 0 {
+            return;
+        }
+        let known = *self.known.get_or_insert_with(|| {
+            generations.push(self.generation.clone());
+            generations.len() - 1
+        });
+        generations[known] = self.generation.clone();
+    }
+}
+
+type Attributes<'a> = Vec<(std::borrow::Cow<'a, [u8]>, Value<'a>)>;
+
+/// The same memory for the attributes of another event.
+fn emptied<'b>(mut attributes: Attributes<'_>) -> Attributes<'b> {
+    attributes.clear();
+    attributes.into_iter().map(|_| unreachable!("it was cleared")).collect()
+}

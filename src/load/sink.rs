@@ -1,0 +1,72 @@
+//! Where lines go that a step made.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::plan::Destination;
+
+/// What takes lines.
+pub trait Sink {
+    /// What is to be known about the destination before lines are sent: the length of a file.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    fn position(&mut self) -> Result<Option<u64>, String> {
+        Ok(None)
+    }
+
+    /// Sends lines, and waits until all are accepted. `again`: they may have been sent before. How many were refused
+    /// for good and are left out.
+    ///
+    /// # Errors
+    /// One line; not all were accepted.
+    fn send(&mut self, lines: &[u8], again: bool, position: Option<u64>) -> Result<u64, String>;
+}
+
+/// Standard output, or whatever stands for it.
+pub struct Out<'o>(pub &'o mut dyn Write);
+
+impl Sink for Out<'_> {
+    fn send(&mut self, lines: &[u8], _again: bool, _position: Option<u64>) -> Result<u64, String> {
+        let written = self.0.write_all(lines).and_then(|()| self.0.flush());
+        written.map(|()| 0).map_err(|error| format!("standard output: {error}"))
+    }
+}
+
+/// A file that lines are appended to.
+pub struct Append<'p>(pub &'p Path);
+
+impl Sink for Append<'_> {
+    fn position(&mut self) -> Result<Option<u64>, String> {
+        match std::fs::metadata(self.0) {
+            Ok(metadata) => Ok(Some(metadata.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(0)),
+            Err(error) => Err(format!("{}: {error}", self.0.display())),
+        }
+    }
+
+    /// What was appended already is not appended again.
+    fn send(&mut self, lines: &[u8], again: bool, position: Option<u64>) -> Result<u64, String> {
+        let append = || -> io::Result<()> {
+            let mut file = OpenOptions::new().append(true).read(true).create(true).open(self.0)?;
+            let there = if again { already(&mut file, lines, position.unwrap_or(0))? } else { 0 };
+            file.write_all(&lines[there..])?;
+            file.sync_data()
+        };
+        append().map(|()| 0).map_err(|error| format!("{}: {error}", self.0.display()))
+    }
+}
+
+/// How much of the lines stands at the end of a file, behind a position.
+fn already(file: &mut File, lines: &[u8], position: u64) -> io::Result<usize> {
+    file.seek(SeekFrom::Start(position))?;
+    let mut there = Vec::new();
+    file.take(lines.len() as u64 + 1).read_to_end(&mut there)?;
+    Ok(if there.len() <= lines.len() && lines.starts_with(&there) { there.len() } else { 0 })
+}
+
+/// Whether nobody can tell how much of what was sent has arrived.
+pub fn may_repeat(to: &Destination) -> bool {
+    matches!(to, Destination::Stdout | Destination::Events(_))
+}
