@@ -20,6 +20,7 @@ mod engine_verdict;
 mod fmt_command;
 mod laws;
 mod model;
+mod load_files;
 mod notify_command;
 mod peers;
 mod replay_command;
