@@ -52,6 +52,7 @@ pub struct Cells {
     /// Where the last one was found: neighbouring lines share it.
     last: usize,
     length: usize,
+    changed: usize,
 }
 
 impl Tally {
@@ -68,13 +69,9 @@ impl Tally {
 }
 
 impl Cells {
-    /// How many cells there are.
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
+    /// How many cells changed since their points were written.
+    pub fn changed(&self) -> usize {
+        self.changed
     }
 
     /// The cell of a record in a window, and whether it is that of `instead`, as one more than `most` was not made.
@@ -105,6 +102,7 @@ impl Cells {
                 entry.insert(Cell { tallies: vec![Tally::default(); tallies], ..Cell::default() })
             }
         };
+        self.changed += usize::from(!cell.changed);
         cell.changed = true;
         (cell, is_full)
     }
@@ -119,9 +117,20 @@ impl Cells {
                 cell.changed = false;
             }
         }
+        self.changed = 0;
     }
 
-    /// Lets go of the windows that start before a time.
+    /// The start of the first window that can stay if there are to be at most so many cells; the last one can always.
+    pub fn room_from(&self, most: usize) -> Option<Start> {
+        let mut left = self.length;
+        let mut windows = self.windows.iter().peekable();
+        while left > most {
+            left -= windows.next()?.1.len();
+        }
+        windows.peek().or(self.windows.last().as_ref()).map(|(start, _)| *start)
+    }
+
+    /// Lets go of the windows that start before a time. None of their cells changed since their points were written.
     pub fn close_before(&mut self, start: Start, budget: &mut Budget) {
         let closed = self.windows.partition_point(|(found, _)| *found < start);
         for (_, window) in self.windows.drain(..closed) {

@@ -78,10 +78,12 @@ impl<'p> Counter<'p> {
         if is_late { Counted::Late } else { Counted::Yes }
     }
 
-    /// Lets go of all windows up to the greatest time: there are too many cells.
-    pub fn close_all(&mut self) {
-        self.open_from = self.open_from.max(self.greatest.micros());
-        self.cells.close_before(self.open_from, &mut self.budget);
+    /// Lets go of the oldest windows, all but the last if need be, until there is room for as many records again.
+    pub fn make_room(&mut self) {
+        if let Some(open_from) = self.cells.room_from(self.most / 2) {
+            self.open_from = self.open_from.max(open_from);
+            self.cells.close_before(self.open_from, &mut self.budget);
+        }
     }
 
     /// Lets go of the windows whose end and lateness are not after a time.

@@ -103,6 +103,8 @@ struct Waiting {
 struct Open {
     path: PathBuf,
     lines: Lines,
+    /// What is written behind this meanwhile is for the next run: whoever writes fast must not keep this one from ending.
+    until: u64,
     decoder: Decoder,
     known: Option<usize>,
     generation: Generation,
@@ -277,7 +279,8 @@ impl Log {
         let decoder = Decoder::new(&kind, &reader.settings);
         generation.path.clone_from(&found.path);
         generation.stamp = found.stamp;
-        Some(Open { path, lines, decoder, known, generation, settled: false })
+        let until = if beginning.is_packed() { u64::MAX } else { found.stamp.size };
+        Some(Open { path, lines, until, decoder, known, generation, settled: false })
     }
 }
 
@@ -331,8 +334,9 @@ impl Open {
                 Taken::TooLong => f(Line::Refused { why: Refused::TooLong { limit }, place }),
                 Taken::End | Taken::Cut | Taken::Other => return (self.lines.offset() - began, true),
             }
-            if self.lines.offset() - began >= TURN {
-                return (self.lines.offset() - began, false);
+            let offset = self.lines.offset();
+            if offset - began >= TURN || offset >= self.until {
+                return (offset - began, offset >= self.until);
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::follow;
 use crate::plan::{Limits, Pipeline, Timestamp};
 use crate::source::{Refused, Settings, Wanted};
 
-/// A step ends when there are so many cells, or so many bytes of lines to be sent.
+/// A step ends when so many cells changed.
 const CELLS: usize = 20_000;
 /// What kept values may take, in bytes; a step ends at half of it.
 const VALUES: usize = 6 << 20;
@@ -106,7 +106,7 @@ fn steps(
     let mut gate = Gate { latest: Timestamp::MIN, surroundings };
     loop {
         let mut more = true;
-        while more && counter.cells.len() + counter.late.len() < CELLS && counter.budget.used < VALUES / 2 {
+        while more && counter.cells.changed() + counter.late.changed() < CELLS && counter.budget.used < VALUES / 2 {
             let (rejects, counter, report) = (&mut rejects, &mut counter, &mut *report);
             let mut said = std::mem::take(&mut report.said);
             more = readings.turn(&reader, &mut kept.generations, &mut said, &mut |line| {
@@ -247,9 +247,7 @@ fn settle(
     }
     let reached = readings.reached().map_or(counter.greatest, |reached| reached.min(counter.greatest));
     counter.close(reached);
-    if counter.cells.len() >= CELLS {
-        counter.close_all();
-    }
+    counter.make_room();
     report.overflown += std::mem::take(&mut counter.overflown);
     kept.steps += 1;
     for (at, generation) in kept.generations.iter_mut().enumerate() {

@@ -260,7 +260,7 @@ impl Text {
 }
 
 /// HIGHWATER_BIN tests another binary.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     env::var_os("HIGHWATER_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_highwater")), PathBuf::from)
 }
 

@@ -5,6 +5,7 @@
 mod daemons;
 mod libraries;
 mod receivers;
+mod rotation;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
