@@ -10,6 +10,7 @@ use super::{FAILED, FINE, FOUND, Failure, ended, number, say, state_folder, term
 use crate::config::{self, Unset};
 use crate::edn;
 use crate::load::checkpoint::{Checkpoint, NoCheckpoint};
+use crate::load::push::{Pusher, Server};
 use crate::load::run::{self, Report, Surroundings};
 use crate::load::sink::{Append, Out};
 use crate::plan::{Destination, Pipeline, Place, Plan};
@@ -208,9 +209,14 @@ fn run_pipeline(
     };
     let report = match &pipeline.to {
         _ if args.dry_run => run::run(pipeline, surroundings, &checkpoint, &mut Out(out)),
-        Destination::Stdout => run::run(pipeline, surroundings, &checkpoint, &mut Out(out)),
+        Destination::Stdout | Destination::Events(None) => run::run(pipeline, surroundings, &checkpoint, &mut Out(out)),
         Destination::File(path) => run::run(pipeline, surroundings, &checkpoint, &mut Append(path)),
-        Destination::Influx(_) | Destination::Events(_) => todo!(),
+        Destination::Influx(influx) => {
+            run::run(pipeline, surroundings, &checkpoint, &mut Pusher::new(Server::Influx(influx)))
+        }
+        Destination::Events(Some(events)) => {
+            run::run(pipeline, surroundings, &checkpoint, &mut Pusher::new(Server::Events(events)))
+        }
     };
     tell(args, pipeline, &report, &checkpoint, err)
 }

@@ -1,6 +1,7 @@
 //! Events → cells: which window, which record, what of it is kept.
 
 use super::cells::{Cells, Start};
+use super::events;
 use crate::engine::{Budget, Event, Fields as _};
 use crate::plan::{Counting, Expression, Field, Timestamp};
 
@@ -30,6 +31,9 @@ pub struct Counter<'p> {
     pub most: usize,
     /// How many events were counted under the tag `overflow`, as there were too many records.
     pub overflown: u64,
+    /// Records are events, one JSON object a line, and are not counted.
+    pub as_events: bool,
+    pub events: Vec<u8>,
     key: Vec<u8>,
 }
 
@@ -50,6 +54,8 @@ impl<'p> Counter<'p> {
             budget,
             most,
             overflown: 0,
+            as_events: false,
+            events: Vec::new(),
             key: Vec::new(),
         }
     }
@@ -58,6 +64,10 @@ impl<'p> Counter<'p> {
     #[inline]
     pub fn count(&mut self, event: &Event<'_>) -> Counted {
         self.greatest = self.greatest.max(event.time);
+        if self.as_events {
+            let is_one = events::write(self.counting, event, &mut self.events);
+            return if is_one { Counted::Yes } else { Counted::Dropped };
+        }
         if !write_key(&self.counting.record, event, &mut self.key) {
             return Counted::Dropped;
         }

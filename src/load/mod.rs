@@ -3,7 +3,11 @@
 pub mod cells;
 pub mod checkpoint;
 pub mod count;
+pub mod events;
+pub mod influx;
+pub mod point;
 pub mod points;
+pub mod push;
 pub mod reading;
 pub mod rejects;
 pub mod run;

@@ -1,6 +1,7 @@
 //! Cells → points as lines.
 
 use super::cells::{Cell, Start, entries};
+use super::point::{FieldValue, Point};
 use crate::plan::{Counting, Quantile};
 
 /// Appends the point of a cell. `apart` nanoseconds set it apart from that of the window itself.
@@ -35,18 +36,9 @@ pub fn write(counting: &Counting, start: Start, key: &[u8], cell: &Cell, apart: 
             add("count", FieldValue::Int(tally.count));
         }
     }
-    let nanos = start.saturating_mul(1_000).saturating_add(apart);
-    // stub
-    out.extend_from_slice(counting.measurement.as_bytes());
-    tags.sort();
-    for (k, v) in tags { out.push(b','); out.extend_from_slice(k); out.push(b'='); out.extend_from_slice(v); }
-    for (i, (name, value)) in fields.iter().enumerate() {
-        let sep = if i == 0 { ' ' } else { ',' };
-        match value { FieldValue::Int(n) => out.extend_from_slice(format!("{sep}{name}={n}i").as_bytes()), FieldValue::Float(x) => out.extend_from_slice(format!("{sep}{name}={x}").as_bytes()) }
-    }
-    out.extend_from_slice(format!(" {nanos}\n").as_bytes());
+    let time = start.saturating_mul(1_000).saturating_add(apart);
+    Point { measurement: &counting.measurement, tags, fields, time }.write(out);
 }
-enum FieldValue { Int(u64), Float(f64) }
 
 /// What the field of a quantile is called: `p99`, `p99.9` as `p999`.
 pub fn suffix(quantile: Quantile) -> String {

@@ -12,13 +12,16 @@ use super::rejects::Rejects;
 use super::sink::Sink;
 use crate::engine::Budget;
 use crate::follow;
-use crate::plan::{Limits, Pipeline, Timestamp};
+use crate::plan::{Destination, Limits, Pipeline, Timestamp};
 use crate::source::{Refused, Settings, Wanted};
 
 /// A step ends when so many cells changed.
 const CELLS: usize = 20_000;
 /// What kept values may take, in bytes; a step ends at half of it.
 const VALUES: usize = 6 << 20;
+
+/// A step ends when there are so many bytes of events.
+const EVENTS: usize = 1 << 20;
 
 /// What a run needs to know beside its pipeline.
 pub struct Surroundings<'a> {
@@ -106,7 +109,9 @@ fn steps(
     let mut gate = Gate { latest: Timestamp::MIN, surroundings };
     loop {
         let mut more = true;
-        while more && counter.cells.changed() + counter.late.changed() < CELLS && counter.budget.used < VALUES / 2 {
+        while more && counter.cells.changed() + counter.late.changed() < CELLS && counter.budget.used < VALUES / 2
+            && counter.events.len() < EVENTS
+        {
             let (rejects, counter, report) = (&mut rejects, &mut counter, &mut *report);
             let mut said = std::mem::take(&mut report.said);
             more = readings.turn(&reader, &mut kept.generations, &mut said, &mut |line| {
@@ -204,6 +209,7 @@ fn counter<'p>(pipeline: &'p Pipeline, surroundings: &Surroundings<'_>, kept: &m
     }
     counter.cells = Cells::from_list(cells, &mut counter.budget);
     counter.open_from = kept.open_from;
+    counter.as_events = matches!(pipeline.to, Destination::Events(_));
     counter.greatest = kept.greatest.unwrap_or(Timestamp::MIN);
     kept.series = series;
     counter
@@ -235,7 +241,7 @@ fn settle(
     before: &[follow::Generation],
 ) -> Result<(), String> {
     readings.note(&mut kept.generations);
-    let mut lines = Vec::new();
+    let mut lines = std::mem::take(&mut counter.events);
     counter.cells.each_changed(&mut |start, key, cell| points::write(&pipeline.counting, start, key, cell, 0, &mut lines));
     let apart = i64::try_from(kept.steps + 1).unwrap_or(i64::MAX);
     counter.late.each_changed(&mut |start, key, cell| {
