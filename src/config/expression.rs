@@ -1,5 +1,7 @@
 //! Expressions: a closed set of functions, each checked when it is read.
 
+mod mapping;
+
 use super::context::Context;
 use super::values::{self, Appears};
 use super::{catalogue, pattern};
@@ -23,7 +25,7 @@ struct Call<'f> {
     depth: usize,
 }
 
-const FUNCTIONS: [Function; 21] = [
+const FUNCTIONS: [Function; 32] = [
     Function { name: "=", least: 2, most: None, read: equality },
     Function { name: "not=", least: 2, most: None, read: equality },
     Function { name: "<", least: 2, most: None, read: order },
@@ -45,9 +47,20 @@ const FUNCTIONS: [Function; 21] = [
     Function { name: "*", least: 1, most: None, read: arithmetic },
     Function { name: "/", least: 1, most: None, read: arithmetic },
     Function { name: "str", least: 0, most: None, read: str },
+    Function { name: "bucket", least: 2, most: None, read: mapping::bucket },
+    Function { name: "case", least: 2, most: None, read: mapping::case },
+    Function { name: "contains?", least: 2, most: Some(2), read: mapping::part },
+    Function { name: "ends-with?", least: 2, most: Some(2), read: mapping::part },
+    Function { name: "lower-case", least: 1, most: Some(1), read: mapping::lower_case },
+    Function { name: "parse-number", least: 1, most: Some(1), read: mapping::parse_number },
+    Function { name: "query-param", least: 2, most: Some(2), read: mapping::query_param },
+    Function { name: "re-groups", least: 2, most: Some(3), read: mapping::re_groups },
+    Function { name: "starts-with?", least: 2, most: Some(2), read: mapping::part },
+    Function { name: "subs", least: 2, most: Some(3), read: mapping::subs },
+    Function { name: "url-path", least: 1, most: Some(1), read: mapping::url_path },
 ];
 
-const OTHER_WORDS: [(&str, &str); 22] = [
+const OTHER_WORDS: [(&str, &str); 43] = [
     ("==", "="),
     ("eq", "="),
     ("!=", "not="),
@@ -59,7 +72,6 @@ const OTHER_WORDS: [(&str, &str); 22] = [
     ("&&", "and"),
     ("||", "or"),
     ("!", "not"),
-    ("case", "cond"),
     ("null?", "nil?"),
     ("exists?", "some?"),
     ("some", "some?"),
@@ -70,6 +82,28 @@ const OTHER_WORDS: [(&str, &str); 22] = [
     ("tagged-any", "tagged"),
     ("concat", "str"),
     ("format", "str"),
+    ("switch", "case"),
+    ("condp", "case"),
+    ("substring", "subs"),
+    ("substr", "subs"),
+    ("slice", "subs"),
+    ("startswith", "starts-with?"),
+    ("starts-with", "starts-with?"),
+    ("startsWith", "starts-with?"),
+    ("has-prefix", "starts-with?"),
+    ("endswith", "ends-with?"),
+    ("ends-with", "ends-with?"),
+    ("endsWith", "ends-with?"),
+    ("includes?", "contains?"),
+    ("includes", "contains?"),
+    ("lower", "lower-case"),
+    ("lowercase", "lower-case"),
+    ("to-lower", "lower-case"),
+    ("toLowerCase", "lower-case"),
+    ("re-group", "re-groups"),
+    ("parse-int", "parse-number"),
+    ("parse-double", "parse-number"),
+    ("path", "url-path"),
 ];
 
 /// The fields that a bare symbol names.
@@ -95,6 +129,11 @@ pub(super) fn read(form: &Form, context: &mut Context) -> Option<Expression> {
         context.report(catalogue::condition_is_a_value(form.span));
     }
     Some(expression)
+}
+
+/// Reads what `:record` and `:event` may be: nil, a map of keywords to values, or a choice between such.
+pub(super) fn record(form: &Form, subject: &str, context: &mut Context) -> Option<Expression> {
+    mapping::record(form, subject, 0, context)
 }
 
 /// Reads a value: a text, a number, a field, or what a function makes of them.
@@ -266,6 +305,11 @@ fn if_else(call: &Call, context: &mut Context) -> Option<Expression> {
 }
 
 fn cond(call: &Call, context: &mut Context) -> Option<Expression> {
+    clauses(call, &mut |form, depth, context| expression(form, depth, context), context)
+}
+
+/// Pairs of a test and what it comes to.
+fn clauses(call: &Call, result: mapping::Result<'_>, context: &mut Context) -> Option<Expression> {
     if !call.arguments.len().is_multiple_of(2) {
         return context.refuse(catalogue::odd_cond(call.span));
     }
@@ -283,7 +327,7 @@ fn cond(call: &Call, context: &mut Context) -> Option<Expression> {
         let depth = call.depth + at;
         let is_else = matches!(&pair[0].kind, Kind::Keyword(name) if name.as_ref() == "else");
         let test = if is_else { Some(Expression::Bool(true)) } else { expression(&pair[0], depth, context) };
-        match (test, expression(&pair[1], depth, context)) {
+        match (test, result(&pair[1], depth, context)) {
             (Some(_), Some(then)) if is_else => otherwise = Some(then),
             (Some(test), Some(then)) => clauses.push((test, then)),
             _ => fine = false,
@@ -307,7 +351,7 @@ fn re_find(call: &Call, context: &mut Context) -> Option<Expression> {
     let [first, second] = call.arguments else { return None };
     let is_pattern = |form: &Form| matches!(form.kind, Kind::String(_) | Kind::Tagged(..) | Kind::Broken);
     if !is_pattern(first) {
-        return context.refuse(catalogue::pattern_comes_first(first.span, is_pattern(second)));
+        return context.refuse(catalogue::pattern_comes_first(first.span, call.name, is_pattern(second)));
     }
     let pattern = match first.kind {
         Kind::Broken => None,
@@ -325,30 +369,4 @@ fn tagged(call: &Call, context: &mut Context) -> Option<Expression> {
 
 fn str(call: &Call, context: &mut Context) -> Option<Expression> {
     all(call, context).map(Expression::Str)
-}
-/// stub
-pub(super) fn record(form: &Form, subject: &str, context: &mut Context) -> Option<Expression> {
-    match &form.kind {
-        Kind::Nil => Some(Expression::Nil),
-        Kind::Map(entries) => {
-            let mut all = Vec::new();
-            for (key, value) in entries {
-                let Kind::Keyword(name) = &key.kind else { return None };
-                all.push((name.clone(), expression(value, 0, context)?));
-            }
-            all.sort_by(|a, b| a.0.cmp(&b.0));
-            Some(Expression::Map(all))
-        }
-        Kind::List(items) => {
-            let mut parts = items[1..].chunks(2).rev();
-            let mut otherwise = Expression::Nil;
-            for pair in &mut parts {
-                let then = record(&pair[1], subject, context)?;
-                if matches!(&pair[0].kind, Kind::Keyword(_)) { otherwise = then; continue; }
-                otherwise = Expression::If(Box::new((expression(&pair[0], 0, context)?, then, otherwise)));
-            }
-            Some(otherwise)
-        }
-        _ => None,
-    }
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::{Event, Fields, Value};
-use crate::plan::{Comparator, Expression, Field, Number, Operation, Threshold};
+use super::{Event, Fields, Value, url};
+use crate::plan::{Comparator, Expression, Field, Number, Operation, Side, Threshold};
 
 impl Threshold {
     /// Whether `:where` is true of `event`, or absent.
@@ -16,7 +16,38 @@ impl Threshold {
 impl Expression {
     /// Whether the expression is true of `event`: neither nil nor false.
     pub fn accepts<F: Fields>(&self, event: &F) -> bool {
-        is_true(&self.evaluate(event))
+        match self {
+            Expression::Find(pattern, inner) => {
+                let mut found = false;
+                inner.evaluate(event).each_text(&mut |text| found = found || pattern.matches(text));
+                found
+            }
+            other => is_true(&other.evaluate(event)),
+        }
+    }
+
+    /// Appends the text of the value; false if it is nil.
+    #[inline]
+    pub fn write_text<F: Fields>(&self, event: &F, out: &mut Vec<u8>) -> bool {
+        match self {
+            Expression::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Expression::Str(items) => {
+                for item in items {
+                    item.write_text(event, out);
+                }
+            }
+            Expression::If(parts) => {
+                let (test, then, otherwise) = parts.as_ref();
+                let part = if test.accepts(event) { then } else { otherwise };
+                return part.write_text(event, out);
+            }
+            other => match &*other.evaluate(event) {
+                Value::Nil => return false,
+                Value::Text(text) => out.extend_from_slice(text),
+                other => other.write_text(out),
+            },
+        }
+        true
     }
 
     /// The map that the expression comes to; None for nil.
@@ -49,17 +80,7 @@ impl Expression {
             }
             Expression::IsNil(inner) => Value::Bool(inner.evaluate(event).is_nil()),
             Expression::IsSome(inner) => Value::Bool(!inner.evaluate(event).is_nil()),
-            Expression::Find(pattern, inner) => {
-                let mut found = Value::Nil;
-                inner.evaluate(event).each_text(&mut |text| {
-                    if found.is_nil()
-                        && let Some(part) = pattern.find(text)
-                    {
-                        found = Value::Text(Cow::Owned(part.to_vec()));
-                    }
-                });
-                found
-            }
+            Expression::Find(pattern, inner) => first_part(inner.evaluate(event), |text| pattern.find(text)),
             Expression::Tagged(tag) => {
                 let mut tagged = false;
                 event.field(&Field::Tags).each_text(&mut |text| tagged |= text == tag.as_bytes());
@@ -70,8 +91,68 @@ impl Expression {
             }
             Expression::Str(items) => {
                 let mut text = Vec::new();
-                items.iter().for_each(|item| item.evaluate(event).write_text(&mut text));
+                for item in items {
+                    item.write_text(event, &mut text);
+                }
                 Value::Text(Cow::Owned(text))
+            }
+            Expression::Group(pattern, group, inner) => {
+                first_part(inner.evaluate(event), |text| pattern.group(text, *group as usize))
+            }
+            Expression::Sub(inner, start, end) => first_part(inner.evaluate(event), |text| {
+                Some(characters(text, *start as usize, end.map(|end| end as usize)))
+            }),
+            Expression::Part(side, inner, part) => {
+                let part = part.as_bytes();
+                let mut has = false;
+                inner.evaluate(event).each_text(&mut |text| {
+                    has |= match side {
+                        Side::Start => text.starts_with(part),
+                        Side::End => text.ends_with(part),
+                        Side::Anywhere => memchr::memmem::find(text, part).is_some(),
+                    };
+                });
+                Value::Bool(has)
+            }
+            Expression::Path(inner) => first_part(inner.evaluate(event), |text| Some(url::path(text))),
+            Expression::Query(inner, name) => {
+                let mut found = Value::Nil;
+                inner.evaluate(event).each_text(&mut |text| {
+                    if found.is_nil()
+                        && let Some(value) = url::parameter(text, name.as_bytes())
+                    {
+                        found = Value::Text(Cow::Owned(value));
+                    }
+                });
+                found
+            }
+            Expression::Bucket(inner, bounds, last) => match inner.evaluate(event).number() {
+                None => Value::Nil,
+                Some(number) => {
+                    let below = bounds.iter().find(|(bound, _)| number.compare(*bound).is_lt());
+                    Value::text(below.map_or(last, |(_, label)| label))
+                }
+            },
+            Expression::Lower(inner) => {
+                let value = inner.evaluate(event);
+                match &*value {
+                    Value::Nil => Value::Nil,
+                    Value::Text(text) if !text.iter().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) => {
+                        return value;
+                    }
+                    other => {
+                        let mut text = Vec::new();
+                        other.write_text(&mut text);
+                        Value::Text(Cow::Owned(String::from_utf8_lossy(&text).to_lowercase().into_bytes()))
+                    }
+                }
+            }
+            Expression::ParseNumber(inner) => {
+                let mut found = None;
+                inner.evaluate(event).each_text(&mut |text| {
+                    found = found.or_else(|| Number::parse_json(text.trim_ascii()));
+                });
+                found.map_or(Value::Nil, Value::Number)
             }
             // No value: see `record`.
             Expression::Map(_) => Value::Nil,
@@ -85,6 +166,38 @@ impl Value<'_> {
     pub fn equals(&self, other: &Value<'_>) -> bool {
         equal(self, other)
     }
+}
+
+/// A part of the text of a value, or of the first item that has it; borrowed where the text is.
+fn first_part<'e>(value: Cow<'e, Value<'e>>, part: impl Fn(&[u8]) -> Option<&[u8]>) -> Value<'e> {
+    match value {
+        Cow::Borrowed(Value::Text(text)) => part(text).map_or(Value::Nil, Value::bytes),
+        Cow::Owned(Value::Text(Cow::Borrowed(text))) => part(text).map_or(Value::Nil, Value::bytes),
+        other => {
+            let mut found = Value::Nil;
+            other.each_text(&mut |text| {
+                if found.is_nil()
+                    && let Some(part) = part(text)
+                {
+                    found = Value::Text(Cow::Owned(part.to_vec()));
+                }
+            });
+            found
+        }
+    }
+}
+
+/// Characters of a text from one on and up to another, as far as there are any.
+fn characters(text: &[u8], start: usize, end: Option<usize>) -> &[u8] {
+    if text.is_ascii() {
+        let start = start.min(text.len());
+        return &text[start..end.unwrap_or(text.len()).clamp(start, text.len())];
+    }
+    // A byte that continues a character belongs to the one before.
+    let starts = || (0..text.len()).filter(|at| text[*at] & 0xc0 != 0x80);
+    let place = |n: usize| starts().nth(n).unwrap_or(text.len());
+    let start = place(start);
+    &text[start..end.map_or(text.len(), place).max(start)]
 }
 
 fn is_true(value: &Value<'_>) -> bool {

@@ -37,6 +37,7 @@ mod state;
 mod tally;
 mod tiers;
 mod transition;
+mod url;
 mod verdict;
 mod view;
 mod watch;

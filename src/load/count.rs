@@ -120,7 +120,7 @@ pub fn write_key(record: &Expression, event: &Event<'_>, key: &mut Vec<u8>) -> b
         key.extend_from_slice(&name.as_bytes()[..name.len().min(255)]);
         key.extend_from_slice(&[0, 0]);
         let at = key.len();
-        value.evaluate(event).write_text(key);
+        value.write_text(event, key);
         key.truncate(at + LONGEST);
         let length = key.len() - at;
         // What has no value is no tag.

@@ -78,6 +78,29 @@ pub enum Expression {
     Str(Vec<Expression>),
     /// `{:key value …}`, in order of key: what `:record` and `:event` give.
     Map(Vec<(Box<str>, Expression)>),
+    /// `(re-groups PATTERN x N)`: what group N of the first match holds, or nil.
+    Group(Pattern, u32, Box<Expression>),
+    /// `(subs x start end)`: characters, as far as there are any.
+    Sub(Box<Expression>, u32, Option<u32>),
+    /// `starts-with? ends-with? contains?`: whether a text stands somewhere in it, or in an item of a list.
+    Part(Side, Box<Expression>, Box<str>),
+    /// `(url-path x)`: of a URL or the target of a request.
+    Path(Box<Expression>),
+    /// `(query-param x "name")`: decoded, of a URL, a target or a query; or nil.
+    Query(Box<Expression>, Box<str>),
+    /// `(bucket x 0.1 1)`: the label of the first bound that the number is below, else the last; nil of no number.
+    Bucket(Box<Expression>, Vec<(Number, Box<str>)>, Box<str>),
+    Lower(Box<Expression>),
+    /// `(parse-number x)`: also of text with blanks around it; nil if it is none.
+    ParseNumber(Box<Expression>),
+}
+
+/// Where one text stands in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    Start,
+    End,
+    Anywhere,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +126,15 @@ impl Expression {
             Expression::Not(inner)
             | Expression::IsNil(inner)
             | Expression::IsSome(inner)
-            | Expression::Find(_, inner) => inner.fields(out),
+            | Expression::Find(_, inner)
+            | Expression::Group(_, _, inner)
+            | Expression::Sub(inner, ..)
+            | Expression::Part(_, inner, _)
+            | Expression::Path(inner)
+            | Expression::Query(inner, _)
+            | Expression::Bucket(inner, ..)
+            | Expression::Lower(inner)
+            | Expression::ParseNumber(inner) => inner.fields(out),
             Expression::If(parts) => {
                 parts.0.fields(out);
                 parts.1.fields(out);

@@ -16,7 +16,7 @@ mod time;
 use serde::{Deserialize, Serialize};
 
 pub use bound::{Bound, Comparator};
-pub use expression::{Expression, Field, Operation};
+pub use expression::{Expression, Field, Operation, Side};
 pub use keeping::{Durability, Keeping, Place};
 pub use notifier::{
     Address, Alertmanager, Email, Exec, Headers, Heartbeat, Key, Log, MailSecurity, Notifier, PagerDuty, Severities,

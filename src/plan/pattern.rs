@@ -41,6 +41,16 @@ impl Pattern {
         self.regex().find(text).map(|found| found.as_bytes())
     }
 
+    /// What a group of the first match holds.
+    pub fn group<'t>(&self, text: &'t [u8], group: usize) -> Option<&'t [u8]> {
+        self.regex().captures(text)?.get(group).map(|found| found.as_bytes())
+    }
+
+    /// The names of all groups, the whole match first, which has none.
+    pub fn groups(&self) -> Vec<Option<String>> {
+        self.regex().capture_names().map(|name| name.map(str::to_string)).collect()
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0.text
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::edn::{self, Form, Kind, Span};
-use crate::plan::{Expression, Number, Operation, Route};
+use crate::plan::{Expression, Number, Operation, Route, Side};
 
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,6 +104,32 @@ fn expression(of: &Expression) -> Form {
             all(name, items)
         }
         Expression::Str(items) => all("str", items),
+        Expression::Group(pattern, group, inner) => {
+            let pattern = form(Kind::String(pattern.as_str().into()));
+            list("re-groups", [pattern, expression(inner), integer(i64::from(*group))].into_iter())
+        }
+        Expression::Sub(inner, start, end) => {
+            let bounds = std::iter::once(*start).chain(*end).map(|bound| integer(i64::from(bound)));
+            list("subs", std::iter::once(expression(inner)).chain(bounds))
+        }
+        Expression::Part(side, inner, part) => {
+            let name = match side {
+                Side::Start => "starts-with?",
+                Side::End => "ends-with?",
+                Side::Anywhere => "contains?",
+            };
+            list(name, [expression(inner), form(Kind::String(part.clone()))].into_iter())
+        }
+        Expression::Path(inner) => one("url-path", inner),
+        Expression::Query(inner, name) => {
+            list("query-param", [expression(inner), form(Kind::String(name.clone()))].into_iter())
+        }
+        Expression::Bucket(inner, bounds, _) => {
+            let bounds = bounds.iter().map(|(bound, _)| expression(&Expression::Number(*bound)));
+            list("bucket", std::iter::once(expression(inner)).chain(bounds))
+        }
+        Expression::Lower(inner) => one("lower-case", inner),
+        Expression::ParseNumber(inner) => one("parse-number", inner),
         Expression::Map(entries) => {
             let entry = |(name, value): &(Box<str>, Expression)| (keyword(name), expression(value));
             form(Kind::Map(entries.iter().map(entry).collect()))

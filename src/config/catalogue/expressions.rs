@@ -93,11 +93,12 @@ pub fn field_is_no_function(span: Span, name: &str) -> Diagnostic {
 pub fn unknown_function(span: Span, name: &str, meant: Option<&str>) -> Diagnostic {
     error("T077", span, format!("there is no function {}", code(name))).here("unknown function").help(match meant {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None if ["in", "contains", "contains?", "member", "member?", "one-of", "any-of"].contains(&name) => {
+        None if ["in", "contains", "member", "member?", "one-of", "any-of"].contains(&name) => {
             "write `(or (= :status-code 200) (= :status-code 201))`, or `(re-find \"^(200|201)$\" :status-code)`"
                 .to_string()
         }
-        None => "the functions are `= not= < <= > >= and or not if when cond nil? some? re-find tagged + - * / str`"
+        None => "the functions are `= not= < <= > >= and or not if when cond case nil? some? re-find re-groups tagged \
+                 + - * / str subs starts-with? ends-with? contains? lower-case parse-number bucket url-path query-param`"
             .to_string(),
     })
 }
@@ -136,11 +137,35 @@ pub fn too_deep(span: Span) -> Diagnostic {
         .help("write it flatter: `and` and `or` take any number of arguments")
 }
 
-pub fn pattern_comes_first(span: Span, swapped: bool) -> Diagnostic {
-    error("T082", span, "`re-find` takes the pattern first, a string or `#re`").here("expected a pattern").help(
+pub fn pattern_comes_first(span: Span, name: &str, swapped: bool) -> Diagnostic {
+    error("T082", span, format!("`{name}` takes the pattern first, a string or `#re`")).here("expected a pattern").help(
         match swapped {
-            true => "turn the two arguments round",
-            false => "write `(re-find #re \"^/api/\" :path)`",
+            true => "turn the two arguments round".to_string(),
+            false => format!("write `({name} #re \"^/api/\" :path)`"),
         },
     )
+}
+
+pub fn argument_is_no(form: &Form, name: &str, expected: &str, example: &str) -> Diagnostic {
+    error("T169", form.span, format!("an argument of `{name}` is {expected}, not {}", kind(form)))
+        .here(format!("expected {expected}"))
+        .help(format!("write {example}"))
+}
+
+pub fn no_group(span: Span, groups: &[Option<String>]) -> Diagnostic {
+    let names: Vec<String> = groups.iter().flatten().map(|name| code(&format!("\"{name}\""))).collect();
+    let here = match (groups.len() - 1, names.is_empty()) {
+        (0, _) => "the pattern has no group: put a part of it in parentheses".to_string(),
+        (count, true) => format!("the pattern has groups 1 to {count}"),
+        (count, false) => format!("the pattern has groups 1 to {count}, and {}", names.join(", ")),
+    };
+    error("T170", span, "the pattern has no such group")
+        .here(here)
+        .help("write `(re-groups #re \"^/api/([a-z]+)\" :path 1)`")
+}
+
+pub fn no_record(form: &Form, subject: &str) -> Diagnostic {
+    error("T171", form.span, format!("{subject} comes to nil or a map, and this is {}", kind(form)))
+        .here("expected `nil`, a map, or `cond`, `if`, `when`, `case` of such")
+        .help("write `{:class (str (subs :status-code 0 1) \"xx\")}`")
 }
