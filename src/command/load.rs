@@ -10,11 +10,14 @@ use super::{FAILED, FINE, FOUND, Failure, ended, number, say, state_folder, term
 use crate::config::{self, Unset};
 use crate::edn;
 use crate::load::checkpoint::{Checkpoint, NoCheckpoint};
+use crate::load::explain;
 use crate::load::push::{Pusher, Server};
+use crate::load::reading::Reader;
 use crate::load::run::{self, Report, Surroundings};
 use crate::load::sink::{Append, Out};
-use crate::plan::{Destination, Pipeline, Place, Plan};
+use crate::plan::{Destination, Limits, Pipeline, Place, Plan};
 use crate::server::clock;
+use crate::source::{Decoder, Settings, Wanted, detect};
 
 /// Takes what is new in logs, counts it by category and interval, and sends measurements.
 #[derive(Args, Clone, Debug)]
@@ -88,7 +91,9 @@ fn read_multibrain(path: &Path) -> Result<Vec<Line>, String> {
     }
     let text = std::fs::read(path).map_err(|error| fail(&error))?;
     let lists: Vec<Vec<String>> = serde_json::from_slice(&text).map_err(|error| {
-        fail(&format!("expected an array of argument lists, such as [[\"a.edn\", \"--checkpoint\", \"/var/lib/a\"]]: {error}"))
+        fail(&format!(
+            "expected an array of argument lists, such as [[\"a.edn\", \"--checkpoint\", \"/var/lib/a\"]]: {error}"
+        ))
     })?;
     let mut lines = Vec::new();
     for (at, list) in lists.iter().enumerate() {
@@ -114,6 +119,9 @@ fn run_one(args: &LoadArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
 fn try_run(args: &LoadArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
     let mut plan = read_plan(args, err)?;
     let pipelines = chosen(args, &mut plan)?;
+    if let Some(line) = &args.explain {
+        return explain(&pipelines, line, plan.limits, out);
+    }
     let folder = folder(args, &plan)?;
     let surroundings = Surroundings { limits: plan.limits, max_skew: plan.max_skew, now: &clock::wall };
     let mut code = FINE;
@@ -139,7 +147,9 @@ fn chosen(args: &LoadArgs, plan: &mut Plan) -> Result<Vec<Pipeline>, Failure> {
     let mut pipelines = std::mem::take(&mut plan.pipelines);
     let fail = |message: String| Err(Failure::Message(message));
     if pipelines.is_empty() {
-        return fail("no `:pipelines` here: write `{:pipelines {:activity {…}}}`, see `highwater load --help`".to_string());
+        return fail(
+            "no `:pipelines` here: write `{:pipelines {:activity {…}}}`, see `highwater load --help`".to_string(),
+        );
     }
     for name in &args.pipeline {
         if !pipelines.iter().any(|pipeline| pipeline.name == *name) {
@@ -165,6 +175,29 @@ fn machine() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
+/// Shows what becomes of a line in each pipeline. 1 if one of them does not understand it.
+fn explain(pipelines: &[Pipeline], line: &str, limits: Limits, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut code = FINE;
+    for pipeline in pipelines {
+        let settings =
+            Settings { service: pipeline.counting.measurement.clone(), format: None, wanted: Wanted::all(), limits };
+        let reader = Reader::new(settings, &pipeline.logs).map_err(Failure::Message)?;
+        let kind = match reader.kind {
+            Some(kind) => kind,
+            None => detect(line.as_bytes(), true)
+                .map_err(Failure::Message)?
+                .ok_or_else(|| Failure::Message("--explain: an empty line".to_string()))?,
+        };
+        let decoder = Decoder::new(&kind, &reader.settings);
+        let text = explain::explain(pipeline, &kind, &decoder, line.as_bytes());
+        if text.contains("\nrefused ") {
+            code = FOUND;
+        }
+        writeln!(out, "{text}").map_err(|error| Failure::Output(error, code))?;
+    }
+    Ok(code)
+}
+
 /// Where checkpoints are.
 fn folder(args: &LoadArgs, plan: &Plan) -> Result<PathBuf, Failure> {
     if let Some(folder) = &args.checkpoint {
@@ -172,8 +205,9 @@ fn folder(args: &LoadArgs, plan: &Plan) -> Result<PathBuf, Failure> {
     }
     let state = match &plan.state.place {
         Place::Folder(folder) => folder.clone(),
-        Place::Usual | Place::Nowhere => state_folder::usual(|name| std::env::var_os(name))
-            .map_err(|why| Failure::Message(why.replace("`--state DIR`, or `--no-state` to keep none", "`--checkpoint DIR`")))?,
+        Place::Usual | Place::Nowhere => state_folder::usual(|name| std::env::var_os(name)).map_err(|why| {
+            Failure::Message(why.replace("`--state DIR`, or `--no-state` to keep none", "`--checkpoint DIR`"))
+        })?,
     };
     Ok(run::folder(&state))
 }
@@ -245,7 +279,10 @@ fn tell(args: &LoadArgs, pipeline: &Pipeline, report: &Report, checkpoint: &Chec
     let is_over = pipeline.max_rejects.compare_ratio(refused, report.lines.max(1)) == std::cmp::Ordering::Greater;
     if refused > 0 && (is_over || is_talkative(args)) {
         for (cause, (count, first)) in &report.refused {
-            line(&format!("{} refused ({cause}), the first: {first}", number(usize::try_from(*count).unwrap_or(usize::MAX), "line")));
+            line(&format!(
+                "{} refused ({cause}), the first: {first}",
+                number(usize::try_from(*count).unwrap_or(usize::MAX), "line")
+            ));
         }
         if !args.dry_run {
             line(&format!("all are in {}", checkpoint.rejects().display()));
@@ -281,12 +318,9 @@ fn summary(report: &Report) -> String {
     let count = |count: u64, noun: &str| number(usize::try_from(count).unwrap_or(usize::MAX), noun);
     let mut text = match report.lines {
         0 => "nothing new".to_string(),
-        lines => format!(
-            "{} of {} ({:.1} MB)",
-            count(lines, "line"),
-            count(report.files, "file"),
-            report.bytes as f64 / 1e6
-        ),
+        lines => {
+            format!("{} of {} ({:.1} MB)", count(lines, "line"), count(report.files, "file"), report.bytes as f64 / 1e6)
+        }
     };
     if report.finished_earlier {
         text.push_str(", after what an earlier run could not finish");

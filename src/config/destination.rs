@@ -60,7 +60,10 @@ const INFLUX: [Entry<Written>; 12] = [
     Entry { name: "db", read: |to, form, context| to.db = text(form, "`:db`", context) },
     Entry { name: "org", read: |to, form, context| to.org = text(form, "`:org`", context) },
     Entry { name: "partial", read: partial },
-    Entry { name: "password", read: |to, form, context| to.password = secret(form, "password", "INFLUX_PASSWORD", context) },
+    Entry {
+        name: "password",
+        read: |to, form, context| to.password = secret(form, "password", "INFLUX_PASSWORD", context),
+    },
     Entry { name: "rp", read: |to, form, context| to.rp = text(form, "`:rp`", context) },
     Entry { name: "timeout", read: timeout },
     TOKEN,

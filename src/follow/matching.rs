@@ -124,7 +124,9 @@ fn settle_new(
     let was_here = generations.iter().any(|one| one.stamp.is_same_file(&this.stamp) && one.offset > 0);
     // Packing makes a new file beside the old one, which goes away when all of it was packed.
     let is_beside = beginning.is_packed() && begun().any(|(at, _)| claimed[at]);
-    let is_shorter = |one: &Generation| one.head.len() == HEAD && beginning.packing == Packing::Plain && one.offset > this.stamp.size;
+    let is_shorter = |one: &Generation| {
+        one.head.len() == HEAD && beginning.packing == Packing::Plain && one.offset > this.stamp.size
+    };
     // Where the other file is there, it can be compared.
     let is_shorter_copy = !was_here && begun().any(|(at, one)| !claimed[at] && is_shorter(one));
     if is_beside || is_shorter_copy || is_prefix_of_another(file, found, turns) {

@@ -76,14 +76,7 @@ impl Cells {
 
     /// The cell of a record in a window, and whether it is that of `instead`, as one more than `most` was not made.
     #[inline]
-    pub fn cell(
-        &mut self,
-        start: Start,
-        key: &[u8],
-        tallies: usize,
-        most: usize,
-        instead: &[u8],
-    ) -> (&mut Cell, bool) {
+    pub fn cell(&mut self, start: Start, key: &[u8], tallies: usize, most: usize, instead: &[u8]) -> (&mut Cell, bool) {
         if self.windows.get(self.last).is_none_or(|(found, _)| *found != start) {
             self.last = match self.windows.binary_search_by_key(&start, |(start, _)| *start) {
                 Ok(at) => at,

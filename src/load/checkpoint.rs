@@ -118,7 +118,10 @@ impl Checkpoint {
     /// It is locked, or the folder cannot be used.
     pub fn lock(folder: &Path, pipeline: &str) -> Result<Checkpoint, NoCheckpoint> {
         let fail = |what: &str, error: &io::Error| {
-            NoCheckpoint::Fault(format!("{}: cannot {what}: {error}; `--checkpoint DIR` takes another folder", folder.display()))
+            NoCheckpoint::Fault(format!(
+                "{}: cannot {what}: {error}; `--checkpoint DIR` takes another folder",
+                folder.display()
+            ))
         };
         if !folder.is_dir() {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -213,8 +216,7 @@ impl Checkpoint {
         let path = self.path();
         let unfinished = path.with_extension("checkpoint.new");
         let written = (|| {
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
             file.write_all(&kept.to_bytes())?;
             file.sync_all()?;
             fs::rename(&unfinished, &path)?;
@@ -222,7 +224,10 @@ impl Checkpoint {
         })();
         written.map_err(|error| {
             let _ = fs::remove_file(&unfinished);
-            format!("{}: cannot be written: {error}; nothing is lost, the next run goes on from the last one", path.display())
+            format!(
+                "{}: cannot be written: {error}; nothing is lost, the next run goes on from the last one",
+                path.display()
+            )
         })
     }
 }

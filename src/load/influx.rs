@@ -13,13 +13,23 @@ use crate::plan::{Events, Influx, InfluxApi, Secret, Url};
 pub enum Verdict {
     Accepted,
     /// It may go well later: why, and how many microseconds the server wants to be left alone.
-    Retry { why: String, after: Option<i64> },
+    Retry {
+        why: String,
+        after: Option<i64>,
+    },
     /// The batch is too large for the server.
-    TooLarge { why: String },
+    TooLarge {
+        why: String,
+    },
     /// Some points were refused, all others are stored: how many, as far as the server says.
-    Partial { why: String, dropped: Option<u64> },
+    Partial {
+        why: String,
+        dropped: Option<u64>,
+    },
     /// Nothing is stored, and never will be: why, and what to do.
-    Rejected { why: String },
+    Rejected {
+        why: String,
+    },
 }
 
 /// How much of what a server says is shown, in characters.
@@ -78,7 +88,8 @@ pub fn events_request(events: &Events, lines: &[u8]) -> Request {
 /// What a server's answer means. `api` is what was asked.
 pub fn answer(api: &InfluxApi, answer: &Answer) -> Verdict {
     let said = said(&answer.body);
-    let why = format!("answered {}{}", answer.status, if said.is_empty() { String::new() } else { format!(": {said}") });
+    let why =
+        format!("answered {}{}", answer.status, if said.is_empty() { String::new() } else { format!(": {said}") });
     let lower = said.to_lowercase();
     match answer.status {
         200..=299 => Verdict::Accepted,
@@ -96,7 +107,9 @@ pub fn answer(api: &InfluxApi, answer: &Answer) -> Verdict {
         }
         404 => {
             let remedy = match api {
-                InfluxApi::V1 { db, .. } if lower.contains("database") => format!("make it with `CREATE DATABASE \"{db}\"`"),
+                InfluxApi::V1 { db, .. } if lower.contains("database") => {
+                    format!("make it with `CREATE DATABASE \"{db}\"`")
+                }
                 InfluxApi::V1 { .. } => "check `:url`, and that `:version` 1 is meant".to_string(),
                 InfluxApi::V2 { .. } => "check `:bucket`, `:org`, and that `:version` 2 is meant".to_string(),
                 InfluxApi::V3 { .. } => "check `:db`, and that `:version` 3 is meant".to_string(),
@@ -125,7 +138,8 @@ pub fn events_answer(answer: &Answer) -> Verdict {
 fn said(body: &[u8]) -> String {
     let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let field = |name: &str| json.as_ref().and_then(|json| json[name].as_str()).map(str::to_string);
-    let text = field("error").or_else(|| field("message")).unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+    let text =
+        field("error").or_else(|| field("message")).unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
     let mut shown: String = text.trim().chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.trim().chars().nth(SHOWN).is_some() {
         shown.push('…');
@@ -221,10 +235,7 @@ mod tests {
                 v1(),
                 400,
                 r#"{"error":"partial write: unable to parse 'm,t=a v=abc': invalid boolean dropped=0"}"#,
-                partial(
-                    "answered 400: partial write: unable to parse 'm,t=a v=abc': invalid boolean dropped=0",
-                    None,
-                ),
+                partial("answered 400: partial write: unable to parse 'm,t=a v=abc': invalid boolean dropped=0", None),
             ),
             (
                 v1(),
@@ -238,12 +249,19 @@ mod tests {
                 r#"{"error":"database not found: \"logs\""}"#,
                 rejected("answered 404: database not found: \"logs\"; make it with `CREATE DATABASE \"logs\"`"),
             ),
-            (v1(), 404, "404 page not found\n", rejected("answered 404: 404 page not found; check `:url`, and that `:version` 1 is meant")),
+            (
+                v1(),
+                404,
+                "404 page not found\n",
+                rejected("answered 404: 404 page not found; check `:url`, and that `:version` 1 is meant"),
+            ),
             (
                 v1(),
                 401,
                 r#"{"error":"authorization failed"}"#,
-                rejected("answered 401: authorization failed; check `:user` and `:password`, and that the user may write to `:db`"),
+                rejected(
+                    "answered 401: authorization failed; check `:user` and `:password`, and that the user may write to `:db`",
+                ),
             ),
             (
                 v2(),

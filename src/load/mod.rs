@@ -4,6 +4,7 @@ pub mod cells;
 pub mod checkpoint;
 pub mod count;
 pub mod events;
+pub mod explain;
 pub mod influx;
 pub mod point;
 pub mod points;

@@ -57,7 +57,9 @@ impl<'p> Pusher<'p> {
                     return Ok(dropped.unwrap_or(1));
                 }
                 Verdict::Partial { why, .. } => {
-                    return fail(&format!("{why}; the points that it could take are stored; `:partial :skip` leaves the others out"));
+                    return fail(&format!(
+                        "{why}; the points that it could take are stored; `:partial :skip` leaves the others out"
+                    ));
                 }
                 Verdict::Rejected { why } => return fail(&why),
                 Verdict::TooLarge { why } => match halves(lines) {
@@ -149,7 +151,8 @@ fn is_cut(why: &str) -> bool {
 fn jittered(pause: Duration) -> Duration {
     let mut random = [0; 1];
     // Without randomness it is the whole pause.
-    let share = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random).map_or(255, |()| random[0]);
+    let share =
+        ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random).map_or(255, |()| random[0]);
     pause / 2 + pause / 2 * u32::from(share) / 255
 }
 

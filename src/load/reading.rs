@@ -42,14 +42,8 @@ impl Reader {
 
 /// What becomes of one line.
 pub enum Line<'a> {
-    Event {
-        event: &'a Event<'a>,
-        place: Place<'a>,
-    },
-    Refused {
-        why: Refused,
-        place: Place<'a>,
-    },
+    Event { event: &'a Event<'a>, place: Place<'a> },
+    Refused { why: Refused, place: Place<'a> },
 }
 
 /// Where a line stands.
@@ -215,7 +209,12 @@ fn forget(generations: &mut Vec<Generation>, is_there: &[bool], readings: &mut R
         gone.binary_search(&(at - 1)).is_err()
     });
     let moved = |known: &mut usize| *known -= gone.partition_point(|dropped| *dropped < *known);
-    readings.logs.iter_mut().flat_map(|log| &mut log.waiting).filter_map(|waiting| waiting.known.as_mut()).for_each(moved);
+    readings
+        .logs
+        .iter_mut()
+        .flat_map(|log| &mut log.waiting)
+        .filter_map(|waiting| waiting.known.as_mut())
+        .for_each(moved);
 }
 
 impl Log {
@@ -252,7 +251,9 @@ impl Log {
                 }
                 known = None;
                 generation = new;
-                lines = match open(&generation).and_then(|lines| lines.map(|mut lines| lines.resume(&generation).map(|_| lines)).transpose()) {
+                lines = match open(&generation)
+                    .and_then(|lines| lines.map(|mut lines| lines.resume(&generation).map(|_| lines)).transpose())
+                {
                     Ok(lines) => lines?,
                     Err(error) => return drop_none(fail(&error)),
                 };
@@ -303,7 +304,13 @@ fn find_format(beginning: &Beginning) -> Result<Option<Kind>, String> {
 
 impl Open {
     /// Reads lines for one turn. How many bytes, and whether there is nothing more now.
-    fn read(&mut self, reader: &Reader, said: &mut Said, at: &mut Timestamp, f: &mut dyn FnMut(Line<'_>)) -> (u64, bool) {
+    fn read(
+        &mut self,
+        reader: &Reader,
+        said: &mut Said,
+        at: &mut Timestamp,
+        f: &mut dyn FnMut(Line<'_>),
+    ) -> (u64, bool) {
         let began = self.lines.offset();
         let limit = reader.settings.limits.line_bytes;
         let mut spare = Attributes::new();
@@ -316,8 +323,7 @@ impl Open {
                 }
             };
             let line = self.lines.line();
-            let place =
-                Place { path: &self.path, offset: self.lines.line_offset(), number: self.lines.number(), line };
+            let place = Place { path: &self.path, offset: self.lines.line_offset(), number: self.lines.number(), line };
             match taken {
                 Taken::Line => {
                     let mut event = Event::at(Timestamp::MIN);

@@ -109,7 +109,9 @@ fn steps(
     let mut gate = Gate { latest: Timestamp::MIN, surroundings };
     loop {
         let mut more = true;
-        while more && counter.cells.changed() + counter.late.changed() < CELLS && counter.budget.used < VALUES / 2
+        while more
+            && counter.cells.changed() + counter.late.changed() < CELLS
+            && counter.budget.used < VALUES / 2
             && counter.events.len() < EVENTS
         {
             let (rejects, counter, report) = (&mut rejects, &mut counter, &mut *report);
@@ -122,7 +124,10 @@ fn steps(
         if counter.greatest == Timestamp::MIN && report.lines > 0 {
             // A format that never fitted is a mistake in the configuration: once it is mended, all is read.
             let first = report.refused.values().next().map_or("", |(_, first)| first);
-            return Err(format!("none of {} lines was understood, so nothing was taken; the first: {first}", report.lines));
+            return Err(format!(
+                "none of {} lines was understood, so nothing was taken; the first: {first}",
+                report.lines
+            ));
         }
         settle(pipeline, &mut readings, &mut counter, &mut kept, checkpoint, sink, report, &before)?;
         rejects.write()?;
@@ -178,12 +183,8 @@ fn refuse(why: Refused, place: &super::reading::Place<'_>, rejects: &mut Rejects
 
 fn reader(pipeline: &Pipeline, surroundings: &Surroundings<'_>) -> Result<Reader, String> {
     let wanted = Wanted::of(fields(&pipeline.counting));
-    let settings = Settings {
-        service: pipeline.counting.measurement.clone(),
-        format: None,
-        wanted,
-        limits: surroundings.limits,
-    };
+    let settings =
+        Settings { service: pipeline.counting.measurement.clone(), format: None, wanted, limits: surroundings.limits };
     Reader::new(settings, &pipeline.logs)
 }
 
@@ -242,7 +243,9 @@ fn settle(
 ) -> Result<(), String> {
     readings.note(&mut kept.generations);
     let mut lines = std::mem::take(&mut counter.events);
-    counter.cells.each_changed(&mut |start, key, cell| points::write(&pipeline.counting, start, key, cell, 0, &mut lines));
+    counter
+        .cells
+        .each_changed(&mut |start, key, cell| points::write(&pipeline.counting, start, key, cell, 0, &mut lines));
     let apart = i64::try_from(kept.steps + 1).unwrap_or(i64::MAX);
     counter.late.each_changed(&mut |start, key, cell| {
         points::write(&pipeline.counting, start, key, cell, apart, &mut lines);

@@ -6,7 +6,6 @@ pub mod json;
 pub mod log;
 pub mod recording;
 pub mod riemann;
-pub mod zone;
 
 mod bytes;
 mod detect;

@@ -365,7 +365,9 @@ fn a_rotation_between_two_of_its_steps_loses_nothing() {
     let mut world = World::new("mid-rotation");
     for _ in 0..4 {
         world.write("access.log", 90);
-        for (from, to) in [("access.log.2", "access.log.3"), ("access.log.1", "access.log.2"), ("access.log", "access.log.1")] {
+        for (from, to) in
+            [("access.log.2", "access.log.3"), ("access.log.1", "access.log.2"), ("access.log", "access.log.1")]
+        {
             if world.exists(from) {
                 world.rename(from, to);
             }

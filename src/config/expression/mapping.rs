@@ -205,7 +205,12 @@ pub(super) fn subs(call: &Call, context: &mut Context) -> Option<Expression> {
     if let (Some(end), Some(form)) = (end, rest.first())
         && end < from
     {
-        return context.refuse(catalogue::argument_is_no(form, "subs", "an end that is not before the start", "`(subs :status-code 0 1)`"));
+        return context.refuse(catalogue::argument_is_no(
+            form,
+            "subs",
+            "an end that is not before the start",
+            "`(subs :status-code 0 1)`",
+        ));
     }
     Some(Expression::Sub(inner?, from, end))
 }

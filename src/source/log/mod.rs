@@ -118,9 +118,3 @@ impl LogFormat {
         self.compiled.starts_at_request
     }
 }
-impl LogFormat {
-    /// stub
-    pub fn regex(_text: &str) -> Result<LogFormat, String> {
-        Err("stub".to_string())
-    }
-}

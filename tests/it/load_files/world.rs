@@ -173,7 +173,8 @@ impl World {
         assert_eq!(report.failure, None);
         assert_eq!(report.said.faults, [""; 0]);
         self.replaced += report.said.replaced.len();
-        self.refused += report.refused.iter().filter(|(cause, _)| **cause == "too long").map(|(_, (n, _))| n).sum::<u64>();
+        self.refused +=
+            report.refused.iter().filter(|(cause, _)| **cause == "too long").map(|(_, (n, _))| n).sum::<u64>();
     }
 
     /// How often each line was counted.

@@ -43,10 +43,14 @@ impl Site {
              :to {{:type :file :path \"{at}/points\"}}}}}}}}\n"
         );
         fs::write(folder.join("pipelines.edn"), pipelines).expect("a file");
-        let server = Running::start(
-            Command::new(program("nginx").expect("it is there"))
-                .args(["-p", &at.to_string(), "-e", &format!("{at}/error.log"), "-c", &format!("{at}/nginx.conf")]),
-        );
+        let server = Running::start(Command::new(program("nginx").expect("it is there")).args([
+            "-p",
+            &at.to_string(),
+            "-e",
+            &format!("{at}/error.log"),
+            "-c",
+            &format!("{at}/nginx.conf"),
+        ]));
         let deadline = Instant::now() + PATIENCE;
         while UnixStream::connect(folder.join("socket")).is_err() {
             assert!(Instant::now() < deadline, "nginx does not listen");
