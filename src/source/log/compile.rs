@@ -120,6 +120,14 @@ pub struct Compiled {
     pub warnings: Vec<String>,
 }
 
+impl Compiled {
+    /// Whether lines begin as docker compose begins them: a word, blanks, a bar.
+    pub fn begins_with_bar(&self) -> bool {
+        let first = self.steps.first().map_or(&b""[..], |step| step.literal.text());
+        first.trim_ascii_start().starts_with(b"|") || !self.prefix.is_empty()
+    }
+}
+
 /// One variable and how its end is found.
 #[derive(Clone, Debug)]
 pub struct Step {

@@ -22,10 +22,8 @@ use crate::source::{Refused, Wanted};
 pub struct LogDecoder {
     service: Box<[u8]>,
     lines: Lines,
-    /// Whether the format itself may look like a prefix.
-    is_pattern: bool,
-    /// Whether the last line that was understood stood behind the prefix of docker compose.
-    composed: Cell<bool>,
+    /// Whether a line is first tried as it is, since the format itself may look like a prefix.
+    tries_whole: bool,
     last: Cell<Option<Timestamp>>,
     /// Parts of a line on standard output, and on standard error.
     parts: [RefCell<Parts>; 2],
@@ -71,8 +69,11 @@ impl LogFormat {
                 Syntax::Pattern(pattern) => Lines::Matcher(Matcher::new(pattern, wanted)),
                 Syntax::Scanned(compiled) => Lines::Scanned(Box::new(Scanned::new(compiled, wanted))),
             },
-            is_pattern: matches!(self.syntax, Syntax::Pattern(_)),
-            composed: Cell::new(false),
+            tries_whole: match &self.syntax {
+                Syntax::Pattern(_) => true,
+                Syntax::Scanned(compiled) => compiled.begins_with_bar(),
+                _ => false,
+            },
             last: Cell::new(None),
             parts: Default::default(),
             ended: Cell::new(None),
@@ -149,17 +150,13 @@ impl LogDecoder {
     /// # Errors
     /// As [`LogDecoder::decode`], but only about where fields end.
     pub fn split(&self, line: &[u8]) -> Result<Option<Split>, Refused> {
-        let behind = |prefix: &Prefix| &line[prefix.length..];
         let raw = self.split_raw(line);
-        let prefix = prefix::certain(line, self.last.get());
-        match (&raw, prefix) {
-            (Ok(_), _) if self.is_pattern => raw,
-            (_, Some(prefix)) => self.split_raw(behind(&prefix)).or(raw),
-            (Err(_), None) => match prefix::compose(line) {
-                Some(prefix) => self.split_raw(behind(&prefix)),
-                None => raw,
-            },
-            (Ok(_), None) => raw,
+        if raw.is_ok() && self.tries_whole {
+            return raw;
+        }
+        match prefix::find(line, self.last.get()) {
+            Some(prefix) => self.split_raw(&line[prefix.length..]).or(raw),
+            None => raw,
         }
     }
 
@@ -185,25 +182,15 @@ impl LogDecoder {
         instead: Option<Timestamp>,
         nested: usize,
     ) -> Result<bool, Refused> {
-        let found = if self.is_pattern || nested == 0 { None } else { self.prefix(line) };
-        if let Some(prefix) = found {
-            return self.read_behind(prefix, line, event, instead, nested);
-        }
-        match self.read_raw(line, event, instead) {
-            Err(refused) if nested > 0 => {
-                let prefix = prefix::certain(line, self.last.get()).or_else(|| prefix::compose(line));
-                let Some(prefix) = prefix else { return Err(refused) };
-                clear(event);
-                self.read_behind(prefix, line, event, instead, nested)
+        let found = if nested == 0 { None } else { prefix::find(line, self.last.get()) };
+        let Some(prefix) = found else { return self.read_raw(line, event, instead) };
+        if self.tries_whole {
+            if let Ok(read) = self.read_raw(line, event, instead) {
+                return Ok(read);
             }
-            read => read,
+            clear(event);
         }
-    }
-
-    #[inline]
-    fn prefix(&self, line: &[u8]) -> Option<Prefix> {
-        if self.composed.get() { prefix::compose(line) } else { None }
-            .or_else(|| prefix::certain(line, self.last.get()))
+        self.read_behind(prefix, line, event, instead, nested)
     }
 
     #[inline(never)]
@@ -222,18 +209,11 @@ impl LogDecoder {
         {
             return read;
         }
-        let read = self.read_at(text, event, instead, nested - 1);
-        match read {
-            Ok(read) => {
-                self.composed.set(prefix.kind == Kind::Compose);
-                Ok(read)
-            }
+        self.read_at(text, event, instead, nested - 1).or_else(|refused| {
             // It may be no prefix, but how the format itself begins.
-            Err(refused) => {
-                clear(event);
-                self.read_raw(line, event, None).map_err(|_| behind(refused, prefix.length))
-            }
-        }
+            clear(event);
+            self.read_raw(line, event, None).map_err(|_| behind(refused, prefix.length))
+        })
     }
 
     /// Reads the parts of a line with the last of them; None if the line is whole.

@@ -67,7 +67,8 @@ fn ends_at(step: &Step, rest: &[u8], end: usize, format: &Compiled) -> bool {
         None => true,
         Some(Content::CommonLogFormat) => time::looks_like_common_log_format(after),
         Some(_) => match format.escape {
-            Escape::Default | Escape::Apache | Escape::Encoded => matches!(after.first(), Some(b'0'..=b'9' | b'-')),
+            Escape::Default | Escape::Apache => matches!(after.first(), Some(b'0'..=b'9' | b'-')),
+            Escape::Encoded => matches!(after.first(), Some(b'0'..=b'9' | b'-' | b'+')),
             Escape::Json | Escape::None => true,
         },
     }

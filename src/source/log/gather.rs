@@ -63,7 +63,10 @@ pub struct Computed {
 
 impl Computed {
     pub fn new(wanted: &Wanted) -> Computed {
-        Computed { names: super::scanned::COMPUTED.map(|name| wanted.attribute(name.as_bytes())), wanted: wanted.clone() }
+        Computed {
+            names: super::scanned::COMPUTED.map(|name| wanted.attribute(name.as_bytes())),
+            wanted: wanted.clone(),
+        }
     }
 }
 
@@ -180,7 +183,9 @@ impl<'a> Gathered<'a> {
             };
             let query = self.args.value.map(without_mark).or(query);
             let values = [method, path, query, protocol];
-            for ((value, wanted), name) in values.into_iter().zip(&computed.names[1..]).zip(&super::scanned::COMPUTED[1..]) {
+            for ((value, wanted), name) in
+                values.into_iter().zip(&computed.names[1..]).zip(&super::scanned::COMPUTED[1..])
+            {
                 if let Some(value) = value {
                     push(*wanted, name, value, event);
                 }
@@ -204,9 +209,8 @@ impl<'a> Gathered<'a> {
         }
         if let (Some(date), Some(clock)) = (&self.date, &self.clock) {
             let time = shape::date_and_clock(date, clock, times.offset);
-            return time.ok_or_else(|| {
-                Refused::TimeNotUnderstood(json::lossy(&[date.as_ref(), clock.as_ref()].join(&b' ')))
-            });
+            return time
+                .ok_or_else(|| Refused::TimeNotUnderstood(json::lossy(&[date.as_ref(), clock.as_ref()].join(&b' '))));
         }
         match (self.start.value.or(times.instead), &self.not_a_time) {
             (Some(time), _) => Ok(time),

@@ -95,7 +95,9 @@ fn read(text: &str) -> Result<(&str, &str, usize), String> {
     let known = (1..=length.min(6)).rev().find(|length| is_known(&text[at..at + length]));
     match known {
         Some(length) => Ok((flags, &text[at..at + length], at + length)),
-        None => Err(format!("`%{}` is not a variable of HAProxy's log formats that is known here", &text[..at + length])),
+        None => {
+            Err(format!("`%{}` is not a variable of HAProxy's log formats that is known here", &text[..at + length]))
+        }
     }
 }
 

@@ -54,7 +54,10 @@ enum Syntax {
     /// Header lines name the columns.
     Columns(Dialect),
     /// JSON; `only_requests` where a server logs other things in between.
-    Objects { dialect: Dialect, only_requests: bool },
+    Objects {
+        dialect: Dialect,
+        only_requests: bool,
+    },
     Pairs(pairs::Syntax),
     Pattern(Pattern),
     Scanned(Compiled),

@@ -121,12 +121,7 @@ pub fn each_field(line: &[u8], f: &mut dyn FnMut(&str, &[u8])) -> Result<(), Ref
     scanner.expect_end()
 }
 
-fn each_in(
-    scanner: &mut Scanner<'_>,
-    path: &str,
-    depth: usize,
-    f: &mut dyn FnMut(&str, &[u8]),
-) -> Result<(), Refused> {
+fn each_in(scanner: &mut Scanner<'_>, path: &str, depth: usize, f: &mut dyn FnMut(&str, &[u8])) -> Result<(), Refused> {
     let depth = depth.checked_sub(1).ok_or(Refused::TooDeep { limit: DEPTH })?;
     scanner.skip_blanks();
     if scanner.eat(b'}') {

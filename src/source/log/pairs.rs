@@ -125,7 +125,8 @@ fn next_logfmt<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         }
         let value = match rest.strip_prefix(b"\"") {
             Some(quoted) => {
-                let end = memchr::memchr_iter(b'"', quoted).find(|end| !is_escaped(quoted, *end)).unwrap_or(quoted.len());
+                let end =
+                    memchr::memchr_iter(b'"', quoted).find(|end| !is_escaped(quoted, *end)).unwrap_or(quoted.len());
                 *rest = quoted.get(end + 1..).unwrap_or_default();
                 &quoted[..end]
             }

@@ -74,7 +74,8 @@ impl Pattern {
         let has_end = has(|role| matches!(role, Role::Time(_)));
         let has_start = has(|role| matches!(role, Role::StartTime(_)));
         if !has_end && !has_start {
-            warnings.push("it has no group `time`: only lines behind a prefix that has one (syslog, CRI) are read".into());
+            warnings
+                .push("it has no group `time`: only lines behind a prefix that has one (syslog, CRI) are read".into());
         }
         let is_start = has_start && !has_end;
         let starts_at_request = is_start && !has(|role| matches!(role, Role::Duration { .. }));
@@ -107,10 +108,8 @@ fn only_named(hir: &Hir, groups: &mut Vec<String>) -> Hir {
 }
 
 fn one_pass(hir: &Hir) -> Result<DFA, String> {
-    let config = thompson::Config::new()
-        .utf8(false)
-        .nfa_size_limit(Some(MOST_BYTES))
-        .which_captures(WhichCaptures::All);
+    let config =
+        thompson::Config::new().utf8(false).nfa_size_limit(Some(MOST_BYTES)).which_captures(WhichCaptures::All);
     let nfa = thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|error| error.to_string())?;
     let config = DFA::config().match_kind(MatchKind::LeftmostFirst).size_limit(Some(MOST_BYTES));
     DFA::builder().configure(config).build_from_nfa(nfa).map_err(|error| error.to_string())

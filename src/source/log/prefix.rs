@@ -30,15 +30,16 @@ pub enum Stream {
     Err,
 }
 
-/// A prefix that hardly anything else looks like; `last` is the time of the line before.
+/// The prefix of a line; `last` is the time of the line before.
 #[inline]
-pub fn certain(line: &[u8], last: Option<Timestamp>) -> Option<Prefix> {
+pub fn find(line: &[u8], last: Option<Timestamp>) -> Option<Prefix> {
     match line {
         [b'<', ..] => syslog(line, last),
         [b'A'..=b'Z', _, _, b' ', ..] => syslog(line, last),
         [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => cri(line).or_else(|| syslog(line, last)),
         _ => None,
     }
+    .or_else(|| compose(line))
 }
 
 /// `<PRI>`, perhaps, then RFC 5424 or the older form, whose time may also be written as RFC 3339.
@@ -130,12 +131,20 @@ fn cri(line: &[u8]) -> Option<Prefix> {
     Some(Prefix { kind: Kind::Cri { stream, is_part }, length, time })
 }
 
-/// The name of a container, blanks, `| `: looked for only where a line is not understood as it is.
-pub fn compose(line: &[u8]) -> Option<Prefix> {
-    let name = line.iter().take(128).take_while(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte)).count();
+/// The name of a container, blanks, `| `.
+#[inline]
+fn compose(line: &[u8]) -> Option<Prefix> {
+    let name = match line.first() {
+        Some(first) if first.is_ascii_alphanumeric() => word(line),
+        _ => return None,
+    };
+    if !matches!(line.get(name + 1), Some(b' ' | b'|')) {
+        return None;
+    }
+    let is_name = line[..name].iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
     let blanks = line[name..].iter().take(128).take_while(|byte| **byte == b' ').count();
     let bar = name + blanks;
-    let is_one = name > 0 && blanks > 0 && line[bar..].starts_with(b"| ");
+    let is_one = is_name && line[bar..].starts_with(b"| ");
     is_one.then_some(Prefix { kind: Kind::Compose, length: bar + 2, time: None })
 }
 

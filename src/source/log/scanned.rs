@@ -107,7 +107,9 @@ fn fields(steps: &[Step], wanted: &Wanted) -> Vec<Fields> {
         provider(|role| u8::from(role == Role::Status)),
         provider(|role| u8::from(role == Role::Method) * 2 + u8::from(is_request(role))),
         provider(|role| u8::from(is_request(role)) * 2 + u8::from(role == Role::Uri)),
-        provider(|role| u8::from(role == Role::Args) * 3 + u8::from(is_request(role)) * 2 + u8::from(role == Role::Uri)),
+        provider(|role| {
+            u8::from(role == Role::Args) * 3 + u8::from(is_request(role)) * 2 + u8::from(role == Role::Uri)
+        }),
         provider(|role| u8::from(role == Role::Protocol) * 2 + u8::from(is_request(role))),
     ];
     let is_wanted = |name: &str| wanted.attribute(name.as_bytes());
@@ -428,7 +430,9 @@ fn push_attribute<'a>(name: &'a [u8], value: &'a [u8], step: &Step, escape: Esca
         let items = items.map(|item| Value::Text(escape.undo(item))).collect();
         out.push((Cow::Borrowed(name), Value::List(items)));
     } else {
-        push_text(name, value, escape, out);
+        // HAProxy marks with a plus what was logged before the end.
+        let plus = escape == Escape::Encoded && step.variable.content == Content::Number && value.starts_with(b"+");
+        push_text(name, &value[usize::from(plus)..], escape, out);
     }
 }
 

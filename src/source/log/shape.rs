@@ -36,7 +36,8 @@ pub fn epoch(text: &[u8]) -> Option<Timestamp> {
         12..=14 => 3,
         15..=17 => 0,
         // A double would round these.
-        _ => return epoch(&text[..whole - 3]),
+        18..=20 => return epoch(&text[..whole - 3]),
+        _ => return None,
     };
     Timestamp::from_micros(match time::scaled(text, shift)? {
         Number::Int(micros) => micros,
@@ -65,8 +66,15 @@ pub fn clf_without_zone(text: &[u8]) -> Option<Civil> {
     }
     let (hour, minute, second) = clock(&text[12..20])?;
     let (micros, length) = fraction(&text[20..]);
-    let civil =
-        Civil { year: year(&text[7..11]), month: time::month(&text[3..6])?, day: two(&text[..2])?, hour, minute, second, micros };
+    let civil = Civil {
+        year: year(&text[7..11]),
+        month: time::month(&text[3..6])?,
+        day: two(&text[..2])?,
+        hour,
+        minute,
+        second,
+        micros,
+    };
     (20 + length == text.len() && civil.year.is_some()).then_some(civil)
 }
 
@@ -219,7 +227,9 @@ mod tests {
             let read = time(text.as_bytes(), last).map(|time| time.to_string());
             assert_eq!(read.as_deref(), Some(expected), "{text}");
         }
-        for text in ["", "x", "now", "22/Nov", "22/Nov/2026:15:46:35 +00", "2026-11-22", "Feb 25", "Feb 25 16:19:38 x", "12ab"] {
+        for text in
+            ["", "x", "now", "22/Nov", "22/Nov/2026:15:46:35 +00", "2026-11-22", "Feb 25", "Feb 25 16:19:38 x", "12ab"]
+        {
             assert_eq!(time(text.as_bytes(), last), None, "{text}");
         }
     }
@@ -228,8 +238,14 @@ mod tests {
     fn a_missing_year_is_the_nearest_one_that_is_not_ahead() {
         let civil = |month, day| Civil { year: None, month, day, hour: 12, minute: 0, second: 0, micros: 0 };
         let last = Timestamp::from_rfc3339(b"2025-01-01T00:00:10Z");
-        assert_eq!(time::assumed(civil(12, 31), last).map(|time| time.to_string()).as_deref(), Some("2024-12-31T12:00:00Z"));
-        assert_eq!(time::assumed(civil(1, 2), last).map(|time| time.to_string()).as_deref(), Some("2025-01-02T12:00:00Z"));
+        assert_eq!(
+            time::assumed(civil(12, 31), last).map(|time| time.to_string()).as_deref(),
+            Some("2024-12-31T12:00:00Z")
+        );
+        assert_eq!(
+            time::assumed(civil(1, 2), last).map(|time| time.to_string()).as_deref(),
+            Some("2025-01-02T12:00:00Z")
+        );
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_micros();
         for month in 1..=12 {
             let time = time::assumed(civil(month, 1), None).expect("a time").micros() as i128;
