@@ -91,13 +91,13 @@ fn a_line_of_each_format_says_what_its_fields_mean() {
         (
             "alb",
             r#"https 2016-08-10T23:39:43.065466Z app/my/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/a?b HTTP/1.1" "curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:x "Root=1-58337281" www.example.com arn:aws:acm 0 2016-08-10T23:39:42Z "forward" "-" "-" "10.0.0.1:80" "200""#,
-            "2016-08-10T23:39:43.065466Z host=www.example.com metric=171 method=GET path=/a query=b protocol=HTTP/1.1 status-code=200",
+            "2016-08-10T23:39:43.065466Z host=www.example.com metric=171 status-code=200 method=GET path=/a query=b protocol=HTTP/1.1",
         ),
         // No target answered.
         (
             "alb",
             r#"http 2016-08-10T23:39:43.065466Z app/my/50dc6c495c0c9188 192.168.131.39:2817 - -1 -1 -1 503 - 0 57 "- http://a.org:80- -" "-" - - - "-""#,
-            "2016-08-10T23:39:43.065466Z host=192.168.131.39:2817 status-code=503",
+            "2016-08-10T23:39:43.065466Z host=192.168.131.39 status-code=503",
         ),
         (
             "envoy",

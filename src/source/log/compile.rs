@@ -52,6 +52,8 @@ pub enum Role {
     Host {
         rank: u8,
     },
+    /// A client and its port.
+    Client,
     State,
     Description,
     /// A number of bytes, where `-` is none sent.

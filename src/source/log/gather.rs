@@ -103,7 +103,7 @@ impl<'a> Gathered<'a> {
                 self.duration.offer(rank, (value, milliseconds));
             }
             Role::Host { rank: kind } => self.host.offer(kind * 16 + rank, value),
-            Role::Plain | Role::State | Role::Description | Role::Bytes => {}
+            Role::Plain | Role::Client | Role::State | Role::Description | Role::Bytes => {}
         }
     }
 

@@ -128,7 +128,7 @@ fn alb(name: &str) -> Option<(Role, Content)> {
         "received_bytes" | "sent_bytes" => (Role::Plain, Content::Number),
         "request" => (Role::UrlRequest, Content::Free),
         "user_agent" | "trace_id" => (Role::Plain, Content::Free),
-        "client" => (Role::Host { rank: 0 }, Content::Word),
+        "client" => (Role::Client, Content::Word),
         _ => (Role::Plain, Content::Word),
     })
 }

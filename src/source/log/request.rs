@@ -51,7 +51,11 @@ pub fn host_and_target(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let rest = &target[at + 3..];
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     let (host, target) = rest.split_at(end);
+    (Some(without_port(host)).filter(|host| !host.is_empty()), target)
+}
+
+/// `a.org` of `a.org:80`.
+pub fn without_port(host: &[u8]) -> &[u8] {
     let port = memrchr(b':', host).filter(|at| host[at + 1..].iter().all(u8::is_ascii_digit));
-    let host = port.map_or(host, |at| &host[..at]);
-    (Some(host).filter(|host| !host.is_empty()), target)
+    port.map_or(host, |at| &host[..at])
 }

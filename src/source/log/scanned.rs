@@ -8,7 +8,7 @@ use memchr::memchr;
 use super::compile::{Compiled, Content, Find, Role, Step, TimeText};
 use super::end::end;
 use super::escape::{Escape, is_escaped};
-use super::request::{Request, host_and_target, path_and_query};
+use super::request::{Request, host_and_target, path_and_query, without_port};
 use super::shape;
 use crate::engine::{Event, Value};
 use crate::plan::{Number, Timestamp};
@@ -79,7 +79,7 @@ impl Scanned {
 fn says_something(role: Role, fields: &Fields, wanted: &Wanted) -> bool {
     match role {
         Role::Plain => false,
-        Role::Host { .. } => wanted.host,
+        Role::Host { .. } | Role::Client => wanted.host,
         Role::State => wanted.state,
         Role::Description => wanted.description,
         Role::UrlRequest => wanted.host || fields.method || fields.path || fields.query || fields.protocol,
@@ -330,6 +330,7 @@ impl Scanned {
             }
             Role::Protocol => set(fields.protocol, "protocol", value),
             Role::Host { .. } => event.host = Value::Text(escape.undo(value)),
+            Role::Client => event.host = Value::bytes(without_port(value)),
             Role::State => event.state = Value::Text(escape.undo(value)),
             Role::Description => event.description = Value::Text(escape.undo(value)),
             _ => {}
