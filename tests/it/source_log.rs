@@ -146,6 +146,10 @@ fn a_format_that_cannot_be_read_says_what_to_write() {
         ("combind", "there is no log format `combind`: is it `combined`?"),
         ("squid", "there is no log format `squid`: write one of"),
         ("just words here", "the log format `just words here` has no variables: write one of"),
+        (
+            "$remote_addr $server_port",
+            "the log format has no time: `$msec`, `$time_iso8601`, `$time_local` or `%t` is needed",
+        ),
         ("$msec $status$request", "`$status` and `$request` touch: nothing tells where one ends"),
         ("%t %h%u", "`%h` and `%u` touch: nothing tells where one ends"),
         (

@@ -193,6 +193,12 @@ pub fn compile(pieces: Vec<Piece>, escape: Escape, open_ended: bool) -> Result<C
     }
     let has_time = keep_best_roles(&mut steps);
     if !has_time {
+        let speaks_of_requests = |step: &Step| matches!(step.variable.role, Role::Status | Role::Request);
+        if !steps.iter().any(speaks_of_requests) {
+            return Err(
+                "the log format has no time: `$msec`, `$time_iso8601`, `$time_local` or `%t` is needed".to_owned()
+            );
+        }
         warnings.push(
             "it has no time: only lines behind a prefix that has one (syslog, CRI) are read; `$msec`, `$time_iso8601`, \
              `$time_local` or `%t` would be one"
