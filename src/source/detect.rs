@@ -1,7 +1,9 @@
 //! Which decoder fits an input, by its first lines.
 
-use super::log::LogFormat;
+use super::log::{self, LogFormat};
 use super::{Wanted, json, recording};
+use crate::engine::Value;
+use crate::plan::Field;
 
 /// What the lines of an input are.
 #[derive(Clone, Debug)]
@@ -45,12 +47,7 @@ const LINES: usize = 100;
 /// # Errors
 /// What to do, with the first line.
 pub fn detect(sample: &[u8], ended: bool) -> Result<Option<Kind>, String> {
-    let whole = match memchr::memrchr(b'\n', sample) {
-        Some(end) if !ended => &sample[..end],
-        _ => sample,
-    };
-    let trimmed = whole.split(|byte| *byte == b'\n').map(trim);
-    let lines: Vec<&[u8]> = trimmed.filter(|line| !line.is_empty()).take(LINES).collect();
+    let lines = lines(sample, ended);
     let Some(first) = lines.first() else {
         return Ok(None);
     };
@@ -59,7 +56,10 @@ pub fn detect(sample: &[u8], ended: bool) -> Result<Option<Kind>, String> {
     }
     let inside = first.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     match inside.map(<[u8]>::first) {
-        Some(Some(b'"' | b'}')) => return Ok(Some(Kind::Json)),
+        Some(Some(b'"' | b'}')) => {
+            let best = if hold_events(&lines) { None } else { best(&lines) };
+            return Ok(Some(best.map_or(Kind::Json, Kind::Log)));
+        }
         Some(Some(b':' | b'#' | b';')) => return Ok(Some(Kind::Edn)),
         Some(None) => {
             return Err("a `{` alone on the first line: events are one object a line, as `jq -c .` writes them".into());
@@ -71,18 +71,8 @@ pub fn detect(sample: &[u8], ended: bool) -> Result<Option<Kind>, String> {
     {
         return Err("a list of events: write one a line, as `jq -c '.[]'` does".into());
     }
-    let nothing = Wanted::default();
-    let mut best: Option<(usize, LogFormat)> = None;
-    for name in ["vhost_combined", "combined", "common"] {
-        let format = LogFormat::named(name).expect("a known name");
-        let decoder = format.decoder("http", &nothing);
-        let understood = lines.iter().filter(|line| decoder.decode(line).is_ok()).count();
-        if understood > best.as_ref().map_or(0, |(most, _)| *most) {
-            best = Some((understood, format));
-        }
-    }
-    match best {
-        Some((_, mut format)) => {
+    match best(&lines) {
+        Some(mut format) => {
             format.note_more(first);
             Ok(Some(Kind::Log(format)))
         }
@@ -92,6 +82,94 @@ pub fn detect(sample: &[u8], ended: bool) -> Result<Option<Kind>, String> {
             json::lossy(first)
         )),
     }
+}
+
+/// How many of the first lines each known format understands, and how many there are: the best first; those that
+/// understand none are left out. The last line counts only if the input has `ended`.
+pub fn candidates(sample: &[u8], ended: bool) -> Vec<(&'static str, usize, usize)> {
+    ranked(&lines(sample, ended))
+}
+
+/// In order of preference: what says more comes before what understands the same lines.
+const TRIED: [&str; 17] = [
+    "cloudfront",
+    "iis",
+    "w3c",
+    "alb",
+    "haproxy",
+    "envoy",
+    "traefik",
+    "nginx_timed",
+    "vhost_combined",
+    "combined",
+    "common",
+    "caddy",
+    "traefik_json",
+    "envoy_json",
+    "nginx_json",
+    "ltsv",
+    "logfmt",
+];
+
+fn best(lines: &[&[u8]]) -> Option<LogFormat> {
+    let ranked = ranked(lines);
+    LogFormat::named(ranked.first()?.0)
+}
+
+fn ranked(lines: &[&[u8]]) -> Vec<(&'static str, usize, usize)> {
+    let wanted = Wanted::of(&[Field::Metric]);
+    let mut ranked = Vec::new();
+    for name in TRIED {
+        let sign = sign(name);
+        if !lines.iter().any(|line| sign.is_empty() || memchr::memmem::find(line, sign).is_some()) {
+            continue;
+        }
+        let Some(format) = LogFormat::named(name) else { continue };
+        let decoder = format.decoder("http", &wanted);
+        let understood = lines.iter().filter(|line| match decoder.decode(line) {
+            // A duration that is no number is another field.
+            Ok(Some(event)) => matches!(event.metric, Value::Nil | Value::Number(_)),
+            Ok(None) | Err(_) => false,
+        });
+        let understood = understood.count();
+        let header = lines.iter().filter(|line| format.has_header() && line.starts_with(b"#")).count();
+        if understood > 0 || (header == lines.len() && header > 0) {
+            ranked.push((name, understood, lines.len() - header));
+        }
+    }
+    ranked.sort_by_key(|(_, understood, _)| std::cmp::Reverse(*understood));
+    ranked
+}
+
+/// What a file in this format holds, if something is sure.
+fn sign(name: &str) -> &'static [u8] {
+    match name {
+        "cloudfront" => b"x-edge-location",
+        "iis" => b"#Software: Microsoft Internet Information",
+        "w3c" => b"#Fields:",
+        "caddy" => b"\"request\":{",
+        "traefik_json" => b"\"DownstreamStatus\"",
+        "envoy_json" => b"\"response_code\"",
+        _ => b"",
+    }
+}
+
+/// Whether a line of JSON has a key that only events have.
+fn hold_events(lines: &[&[u8]]) -> bool {
+    lines.iter().any(|line| {
+        let mut is_event = false;
+        let _ = log::each_key(line, &mut |key| is_event |= matches!(key, "service" | "metric"));
+        is_event
+    })
+}
+
+fn lines(sample: &[u8], ended: bool) -> Vec<&[u8]> {
+    let whole = match memchr::memrchr(b'\n', sample) {
+        Some(end) if !ended => &sample[..end],
+        _ => sample,
+    };
+    let trimmed = whole.split(|byte| *byte == b'\n').map(trim);
+    trimmed.filter(|line| !line.is_empty()).take(LINES).collect()
 }
 
 fn trim(line: &[u8]) -> &[u8] {

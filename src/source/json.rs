@@ -4,7 +4,7 @@
 //! meaning, and a little more, because producers write it: bytes that are not UTF-8 and control characters inside of
 //! strings (nginx with `escape=json`), half surrogates, and `NaN` and `Infinity`, which are read as text.
 
-mod scan;
+pub(super) mod scan;
 
 use std::borrow::Cow;
 

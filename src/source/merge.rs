@@ -81,7 +81,7 @@ enum State {
 pub enum Decoder {
     Json { wanted: Wanted, most_attributes: usize },
     Edn { wanted: Wanted, most_attributes: usize },
-    Log(LogDecoder),
+    Log(Box<LogDecoder>),
 }
 
 impl Decoder {
@@ -90,24 +90,43 @@ impl Decoder {
         match kind {
             Kind::Json => Decoder::Json { wanted, most_attributes },
             Kind::Edn => Decoder::Edn { wanted, most_attributes },
-            Kind::Log(format) => Decoder::Log(format.decoder(&settings.service, &wanted)),
+            Kind::Log(format) => {
+                let decoder = format.decoder(&settings.service, &wanted).limited(settings.limits.line_bytes);
+                Decoder::Log(Box::new(decoder))
+            }
         }
     }
 
-    /// Reads one line, without its end.
+    /// Reads one line, without its end; None for a line of a log that says nothing of its own, as a header does.
     #[inline]
-    pub fn decode<'a>(&'a self, line: &'a [u8]) -> Result<Event<'a>, Refused> {
+    pub fn decode<'a>(&'a self, line: &'a [u8]) -> Result<Option<Event<'a>>, Refused> {
         let mut event = Event::at(Timestamp::MIN);
-        self.read(line, &mut event).map(|()| event)
+        self.read(line, &mut event).map(|is_event| is_event.then_some(event))
+    }
+
+    /// Makes ready to read the last line once more.
+    pub fn again(&self) {
+        if let Decoder::Log(log) = self {
+            log.again();
+        }
+    }
+
+    /// Forgets what it remembers of lines, as at the start of another file.
+    pub fn start(&self) {
+        if let Decoder::Log(log) = self {
+            log.start();
+        }
     }
 
     /// As [`Decoder::decode`], into an event that carries nothing yet; events are large, and this one is not moved.
     #[inline]
-    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>) -> Result<(), Refused> {
+    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>) -> Result<bool, Refused> {
         match self {
-            Decoder::Json { wanted, most_attributes } => json::read(line, wanted, *most_attributes, event),
+            Decoder::Json { wanted, most_attributes } => {
+                json::read(line, wanted, *most_attributes, event).map(|()| true)
+            }
             Decoder::Edn { wanted, most_attributes } => {
-                edn::decode(line, wanted, *most_attributes).map(|read| *event = read)
+                edn::decode(line, wanted, *most_attributes).map(|read| *event = read).map(|()| true)
             }
             Decoder::Log(log) => log.read(line, event),
         }
@@ -213,7 +232,7 @@ impl Input {
                 Ok(false) | Err(_) => break,
             }
             if let Line::Whole(line) = lines.current_line()
-                && let Ok(event) = self.decoder.decode(line)
+                && let Ok(Some(event)) = self.decoder.decode(line)
             {
                 return event.time;
             }
@@ -232,9 +251,15 @@ impl Input {
     ) -> ControlFlow<B, Option<Timestamp>> {
         let (mut lines, mut waiting) = match std::mem::replace(&mut self.state, State::Closed) {
             State::Open(lines) => (lines, false),
-            State::Waiting(lines) => (lines, true),
+            State::Waiting(lines) => {
+                self.decoder.again();
+                (lines, true)
+            }
             State::Closed => match input::open(&self.path, sizes, counter) {
-                Ok(opened) => (opened.lines, false),
+                Ok(opened) => {
+                    self.decoder.start();
+                    (opened.lines, false)
+                }
                 Err(error) => {
                     f(Read::Failed(error))?;
                     return ControlFlow::Continue(None);
@@ -263,11 +288,17 @@ impl Input {
             };
             let mut event = Event::at(Timestamp::MIN);
             event.attributes = emptied(spare);
-            let read = self.decoder.read(line, &mut event);
-            if let Err(refused) = read {
-                spare = emptied(event.attributes);
-                f(Read::Refused(refused, place, line))?;
-                continue;
+            match self.decoder.read(line, &mut event) {
+                Ok(true) => {}
+                Ok(false) => {
+                    spare = emptied(event.attributes);
+                    continue;
+                }
+                Err(refused) => {
+                    spare = emptied(event.attributes);
+                    f(Read::Refused(refused, place, line))?;
+                    continue;
+                }
             }
             if let Some((time, first)) = until
                 && (event.time > time || (event.time == time && first))

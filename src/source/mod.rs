@@ -15,7 +15,7 @@ mod time;
 mod wanted;
 pub(crate) mod zstd;
 
-pub use detect::{Kind, detect};
+pub use detect::{Kind, candidates, detect};
 pub use input::{Counter, InputError};
 pub use log::LogFormat;
 pub use merge::{Decoder, Inputs, Place, Read, Settings};

@@ -43,14 +43,13 @@ pub fn common_log_format(text: &[u8]) -> Option<Timestamp> {
     if !looks_like_common_log_format(text) || text.len() != CLF_LENGTH {
         return None;
     }
-    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let month = MONTHS.chunks_exact(3).position(|name| name == &text[3..6])?;
+    let month = month(&text[3..6])?;
     let two = |at: usize| -> Option<u8> {
         let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
         (tens < 10 && ones < 10).then(|| tens * 10 + ones)
     };
     let year = i64::from(two(7)?) * 100 + i64::from(two(9)?);
-    let local = Timestamp::from_civil(year, u8::try_from(month).ok()? + 1, two(0)?, two(12)?, two(15)?, two(18)?, 0)?;
+    let local = Timestamp::from_civil(year, month, two(0)?, two(12)?, two(15)?, two(18)?, 0)?;
     let (hours, minutes) = (two(22)?, two(24)?);
     if text[14] != b':' || text[17] != b':' || text[20] != b' ' || hours > 23 || minutes > 59 {
         return None;
@@ -139,3 +138,47 @@ const POWERS: [i64; 19] = {
     }
     powers
 };
+
+/// A date and a time of day as a log writes them, without saying in which zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Civil {
+    /// None where the log has none: RFC 3164.
+    pub year: Option<i64>,
+    pub month: u8,
+    pub day: u8,
+    pub hour: u8,
+    pub minute: u8,
+    pub second: u8,
+    pub micros: u32,
+}
+
+/// When that was: the one place that assumes a zone (UTC) and guesses a year.
+///
+/// Without a year it is the one that brings it nearest to `last`, the time of the line before; on the first line the
+/// last one that is not ahead of the clock by more than a day.
+pub fn assumed(civil: Civil, last: Option<Timestamp>) -> Option<Timestamp> {
+    let Civil { month, day, hour, minute, second, micros, .. } = civil;
+    let in_year = |year: i64| Timestamp::from_civil(year, month, day, hour, minute, second, micros);
+    if let Some(year) = civil.year {
+        return in_year(year);
+    }
+    let year_of = |time: Timestamp| 1970 + time.micros().div_euclid(31_556_952_000_000);
+    match last {
+        Some(last) => (year_of(last) - 1..=year_of(last) + 1)
+            .filter_map(in_year)
+            .min_by_key(|time| time.micros().abs_diff(last.micros())),
+        None => {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_micros();
+            let latest = Timestamp::from_micros(i64::try_from(now).ok()? + 86_400_000_000)?;
+            // February 29th is up to eight years back.
+            (year_of(latest) - 8..=year_of(latest) + 1).rev().filter_map(in_year).find(|time| *time <= latest)
+        }
+    }
+}
+
+/// The month of a name as in `Nov`, from 1.
+#[inline]
+pub fn month(name: &[u8]) -> Option<u8> {
+    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    MONTHS.chunks_exact(3).position(|month| month == name).and_then(|at| u8::try_from(at + 1).ok())
+}

@@ -91,6 +91,19 @@ impl Wanted {
         wanted
     }
 
+    /// Whether every field is read.
+    pub(super) fn takes_all(&self) -> bool {
+        self.all
+    }
+
+    /// The names of attributes that somebody reads; none where all are read.
+    pub(super) fn attribute_names(&self) -> Vec<&[u8]> {
+        match &self.attributes {
+            Attributes::Few(names) => names.iter().map(AsRef::as_ref).collect(),
+            Attributes::Many(names) => names.iter().map(AsRef::as_ref).collect(),
+        }
+    }
+
     /// Whether somebody reads the attribute of this name.
     #[inline(always)]
     pub fn attribute(&self, name: &[u8]) -> bool {

@@ -29,6 +29,7 @@ mod route;
 mod run_command;
 mod send_command;
 mod source;
+mod source_formats;
 mod source_input;
 mod source_json;
 mod source_log;

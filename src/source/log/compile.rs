@@ -32,6 +32,8 @@ pub enum Role {
     Status,
     /// `GET /path?query HTTP/1.1`.
     Request,
+    /// The same with a whole URL, whose host counts: `GET http://example.org:80/path?query HTTP/1.1`.
+    UrlRequest,
     Method,
     /// A path, perhaps with a query.
     Uri,
@@ -42,14 +44,24 @@ pub enum Role {
     Duration {
         milliseconds: i32,
     },
+    /// One of several that together are how long it took; if one is below 0, there is no such time.
+    DurationPart {
+        milliseconds: i32,
+    },
     /// The highest rank of a format counts.
     Host {
         rank: u8,
     },
+    /// A client and its port.
+    Client,
     State,
     Description,
     /// A number of bytes, where `-` is none sent.
     Bytes,
+    /// The day, in a column of its own.
+    Date,
+    /// The time of day, in a column of its own.
+    Clock,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +71,8 @@ pub enum TimeText {
     Seconds,
     Milliseconds,
     Microseconds,
+    /// Whatever it looks like.
+    Shape,
 }
 
 /// What a value may look like, as far as it helps to find its end.
@@ -84,6 +98,8 @@ pub enum Content {
     User,
     /// Chosen by the client.
     Free,
+    /// Nothing, or text in braces and the blank behind it.
+    Braces,
 }
 
 /// A format, compiled.
@@ -99,7 +115,19 @@ pub struct Compiled {
     pub is_start: bool,
     /// Whether it is, and no duration leads to its end.
     pub starts_at_request: bool,
+    /// Whether a line says when it was.
+    pub has_time: bool,
+    /// Names of what may follow at the end of a line, in quotes or up to a blank.
+    pub tail: Vec<String>,
     pub warnings: Vec<String>,
+}
+
+impl Compiled {
+    /// Whether lines begin as docker compose begins them: a word, blanks, a bar.
+    pub fn begins_with_bar(&self) -> bool {
+        let first = self.steps.first().map_or(&b""[..], |step| step.literal.text());
+        first.trim_ascii_start().starts_with(b"|") || !self.prefix.is_empty()
+    }
 }
 
 /// One variable and how its end is found.
@@ -134,6 +162,8 @@ pub enum Find {
     List,
     /// As [`Find::Literal`], behind the protocol of a request.
     Request,
+    /// Behind the blank that follows a closing brace, if there is an opening one.
+    Braces,
     /// All that is left.
     Rest,
 }
@@ -161,11 +191,25 @@ pub fn compile(pieces: Vec<Piece>, escape: Escape, open_ended: bool) -> Result<C
         }
         steps.push(step);
     }
-    keep_best_roles(&mut steps)?;
+    let has_time = keep_best_roles(&mut steps);
+    if !has_time {
+        let speaks_of_requests = |step: &Step| matches!(step.variable.role, Role::Status | Role::Request);
+        if !steps.iter().any(speaks_of_requests) {
+            return Err(
+                "the log format has no time: `$msec`, `$time_iso8601`, `$time_local` or `%t` is needed".to_owned()
+            );
+        }
+        warnings.push(
+            "it has no time: only lines behind a prefix that has one (syslog, CRI) are read; `$msec`, `$time_iso8601`, \
+             `$time_local` or `%t` would be one"
+                .to_owned(),
+        );
+    }
     let has = |fits: fn(Role) -> bool| steps.iter().any(|step| fits(step.variable.role));
     let is_start = has(|role| matches!(role, Role::StartTime(_)));
-    let starts_at_request = is_start && !has(|role| matches!(role, Role::Duration { .. }));
-    Ok(Compiled { prefix, steps, escape, open_ended, is_start, starts_at_request, warnings })
+    let starts_at_request = is_start && !has(|role| matches!(role, Role::Duration { .. } | Role::DurationPart { .. }));
+    let tail = Vec::new();
+    Ok(Compiled { prefix, steps, escape, open_ended, is_start, starts_at_request, has_time, tail, warnings })
 }
 
 /// The text in front, and each variable with the text behind it; a path and its query become one variable.
@@ -197,7 +241,7 @@ fn continues(path: &Variable, next: &Variable) -> bool {
 fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Escape) -> Result<Step, String> {
     let mut literal = literal.to_vec();
     let mut peeks = false;
-    if let (true, Some(next)) = (literal.is_empty(), next) {
+    if let (true, Some(next)) = (literal.is_empty() && variable.content != Content::Braces, next) {
         let slash = matches!(next.content, Content::Path | Content::FreePath);
         if !slash || !matches!(variable.content, Content::Word | Content::Number) {
             return Err(format!(
@@ -209,9 +253,10 @@ fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Es
         peeks = true;
     }
     let find = match variable.content {
+        Content::Braces => Find::Braces,
         _ if literal.is_empty() => Find::Rest,
         Content::CommonLogFormat => Find::CommonLogFormat,
-        _ if literal[0] == b'"' && escape != Escape::None => Find::Quote,
+        _ if literal[0] == b'"' && escape.has_backslashes() => Find::Quote,
         Content::List | Content::ForwardedFor if matches!(literal[0], b' ' | b',' | b':') => {
             if literal.starts_with(b", ") || literal.starts_with(b" : ") || literal == b"," {
                 return Err(format!(
@@ -233,7 +278,7 @@ fn step(variable: &Variable, literal: &[u8], next: Option<&Variable>, escape: Es
         Find::Literal | Find::Request | Find::Word => {
             matches!(content, Content::CommonLogFormat | Content::Status | Content::Number)
         }
-        Find::CommonLogFormat | Find::List | Find::Rest => false,
+        Find::CommonLogFormat | Find::List | Find::Braces | Find::Rest => false,
     });
     Ok(Step {
         variable: variable.clone(),
@@ -257,8 +302,8 @@ fn is_ambiguous(step: &Step, escape: Escape) -> bool {
     }
 }
 
-/// Leaves each role to the one variable that says it best.
-fn keep_best_roles(steps: &mut [Step]) -> Result<(), String> {
+/// Leaves each role to the one variable that says it best; whether one says the time.
+fn keep_best_roles(steps: &mut [Step]) -> bool {
     let rank = |role: Role| match role {
         Role::Time(TimeText::Iso8601) => 2,
         Role::Time(TimeText::CommonLogFormat) => 1,
@@ -288,8 +333,5 @@ fn keep_best_roles(steps: &mut [Step]) -> Result<(), String> {
             }
         }
     }
-    if steps.iter().any(|step| kind(step.variable.role) == 1) {
-        return Ok(());
-    }
-    Err("the log format has no time: `$msec`, `$time_iso8601`, `$time_local` or `%t` is needed".to_owned())
+    steps.iter().any(|step| kind(step.variable.role) == 1)
 }

@@ -1,318 +1,318 @@
-//! Lines of a compiled format → events.
+//! Lines of a log, with or without what its carrier wrote in front of them → events.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use memchr::memchr;
-
-use super::LogFormat;
-use super::compile::{Compiled, Content, Find, Role, Step, TimeText};
-use super::end::end;
-use super::escape::Escape;
-use super::request::{Request, path_and_query};
+use super::columns::Columns;
+use super::gather::Times;
+use super::object::{self, Objects};
+use super::pairs::Pairs;
+use super::pattern::Matcher;
+use super::prefix::{self, Kind, Prefix, Stream};
+use super::scanned::Scanned;
+use super::{LogFormat, Syntax};
 use crate::engine::{Event, Value};
-use crate::plan::{Number, Timestamp};
-use crate::source::bytes::find;
-use crate::source::{Refused, Wanted, time};
+use crate::plan::{Limits, Timestamp};
+use crate::source::{Refused, Wanted};
 
 /// Reads lines of one format for one service.
 ///
-/// It remembers the last time that it parsed, since neighbours share their second; nothing else.
+/// It remembers what lines behind need: header lines, parts of a line, the time of the line before.
 #[derive(Debug)]
 pub struct LogDecoder {
-    format: Compiled,
     service: Box<[u8]>,
-    fields: Vec<Fields>,
-    wanted: Wanted,
-    last_time: Cell<(Clf, Timestamp)>,
+    lines: Lines,
+    /// Whether a line is first tried as it is, since the format itself may look like a prefix.
+    tries_whole: bool,
+    last: Cell<Option<Timestamp>>,
+    /// Parts of a line on standard output, and on standard error.
+    parts: [RefCell<Parts>; 2],
+    /// Which of them the last line ended.
+    ended: Cell<Option<Stream>>,
+    /// The longest line that parts make, in bytes.
+    limit: usize,
 }
 
-type Clf = [u8; time::CLF_LENGTH];
+/// How lines are read, without a prefix.
+#[derive(Debug)]
+enum Lines {
+    Columns(Columns),
+    Matcher(Matcher),
+    Objects(Objects),
+    Pairs(Pairs),
+    Scanned(Box<Scanned>),
+}
 
-const CLF_EXAMPLE: &str = "a time as in 22/Nov/2026:15:46:35 +0000";
-
-/// What of a step's variable is wanted.
+/// What came of a line that goes on.
 #[derive(Debug, Default)]
-struct Fields {
-    /// Attributes that hold the value as it is.
-    names: Vec<Box<[u8]>>,
-    status_code: bool,
-    method: bool,
-    path: bool,
-    query: bool,
-    protocol: bool,
+struct Parts {
+    text: Vec<u8>,
+    too_long: bool,
+    /// Whether the last part came; the others are kept in case it is read again.
+    has_ended: bool,
 }
 
-/// Attributes that have a name of their own, whatever the server calls it.
-const COMPUTED: [&str; 5] = ["status-code", "method", "path", "query", "protocol"];
-
-/// Fields of every event; no attribute has such a name.
-const RESERVED: [&str; 8] = ["service", "host", "state", "description", "time", "metric", "tags", "ttl"];
+/// A line in its fields: what the format calls each, and its value as the log has it.
+pub type Split = Vec<(String, Vec<u8>)>;
 
 impl LogFormat {
     /// A decoder whose events are of `service` and carry what is wanted.
     pub fn decoder(&self, service: &str, wanted: &Wanted) -> LogDecoder {
-        let mut format = self.compiled.clone();
-        let fields = fields(&format.steps, wanted);
-        for (step, fields) in format.steps.iter_mut().zip(&fields) {
-            if !says_something(step.variable.role, fields, wanted) {
-                step.variable.role = Role::Plain;
-            }
-        }
         LogDecoder {
-            format,
             service: service.as_bytes().into(),
-            fields,
-            wanted: wanted.clone(),
-            last_time: Cell::new(([0; time::CLF_LENGTH], Timestamp::MIN)),
-        }
-    }
-}
-
-/// Whether somebody reads what a variable says about the event; its time and status are read in any case.
-fn says_something(role: Role, fields: &Fields, wanted: &Wanted) -> bool {
-    match role {
-        Role::Plain => false,
-        Role::Host { .. } => wanted.host,
-        Role::State => wanted.state,
-        Role::Description => wanted.description,
-        Role::Request | Role::Method | Role::Uri | Role::Args | Role::Protocol => {
-            fields.method || fields.path || fields.query || fields.protocol
-        }
-        Role::Bytes => !fields.names.is_empty(),
-        Role::Time(_) | Role::StartTime(_) | Role::Status | Role::Duration { .. } => true,
-    }
-}
-
-/// What is wanted of each step. Names are given once, to the first who claims them.
-fn fields(steps: &[Step], wanted: &Wanted) -> Vec<Fields> {
-    let provider = |rank: fn(Role) -> u8| -> Option<usize> {
-        let best = (0..steps.len()).max_by_key(|at| (rank(steps[*at].variable.role), std::cmp::Reverse(*at)))?;
-        (rank(steps[best].variable.role) > 0).then_some(best)
-    };
-    let providers = [
-        provider(|role| u8::from(role == Role::Status)),
-        provider(|role| u8::from(role == Role::Method) * 2 + u8::from(role == Role::Request)),
-        provider(|role| u8::from(role == Role::Request) * 2 + u8::from(role == Role::Uri)),
-        provider(|role| {
-            u8::from(role == Role::Args) * 3 + u8::from(role == Role::Request) * 2 + u8::from(role == Role::Uri)
-        }),
-        provider(|role| u8::from(role == Role::Protocol) * 2 + u8::from(role == Role::Request)),
-    ];
-    let is_wanted = |name: &str| wanted.attribute(name.as_bytes());
-    let mut taken: Vec<String> = RESERVED.map(str::to_owned).into();
-    for (name, provider) in COMPUTED.iter().zip(&providers) {
-        if provider.is_some() {
-            taken.push((*name).to_owned());
-        }
-    }
-    let mut fields = Vec::new();
-    for (at, step) in steps.iter().enumerate() {
-        let gives = |computed: usize| providers[computed] == Some(at) && is_wanted(COMPUTED[computed]);
-        let mut names = Vec::new();
-        for name in [step.variable.name.clone(), step.variable.name.replace('_', "-")] {
-            if !taken.contains(&name) {
-                if is_wanted(&name) {
-                    names.push(name.as_bytes().into());
+            lines: match &self.syntax {
+                Syntax::Columns(dialect) => Lines::Columns(Columns::new(*dialect, wanted)),
+                Syntax::Objects { dialect, only_requests } => {
+                    Lines::Objects(Objects::new(*dialect, *only_requests, wanted))
                 }
-                taken.push(name);
-            }
+                Syntax::Pairs(syntax) => Lines::Pairs(Pairs::new(*syntax, wanted)),
+                Syntax::Pattern(pattern) => Lines::Matcher(Matcher::new(pattern, wanted)),
+                Syntax::Scanned(compiled) => Lines::Scanned(Box::new(Scanned::new(compiled, wanted))),
+            },
+            tries_whole: match &self.syntax {
+                Syntax::Pattern(_) => true,
+                Syntax::Scanned(compiled) => compiled.begins_with_bar(),
+                _ => false,
+            },
+            last: Cell::new(None),
+            parts: Default::default(),
+            ended: Cell::new(None),
+            limit: Limits::default().line_bytes,
         }
-        fields.push(Fields {
-            names,
-            status_code: gives(0),
-            method: gives(1),
-            path: gives(2),
-            query: gives(3),
-            protocol: gives(4),
-        });
     }
-    fields
 }
 
 impl LogDecoder {
-    /// Reads one line, without its end.
+    /// The same, which joins parts to lines of at most so many bytes.
+    pub fn limited(self, line_bytes: usize) -> LogDecoder {
+        LogDecoder { limit: line_bytes, ..self }
+    }
+
+    /// Reads one line, without its end; None for a line that says nothing of its own: a header, a part of a line that
+    /// goes on, in the log of a server what is no request.
     ///
     /// # Errors
-    /// [`Refused::NotUnderstood`] with the variable whose end was not found, and [`Refused::TimeOutOfRange`].
-    pub fn decode<'a>(&'a self, line: &'a [u8]) -> Result<Event<'a>, Refused> {
+    /// [`Refused::NotUnderstood`] with what did not come, [`Refused::NoTime`] and others about the time, and
+    /// [`Refused::TooLong`] for parts that are together.
+    pub fn decode<'a>(&'a self, line: &'a [u8]) -> Result<Option<Event<'a>>, Refused> {
         let mut event = Event::at(Timestamp::MIN);
-        self.read(line, &mut event).map(|()| event)
+        self.read(line, &mut event).map(|is_event| is_event.then_some(event))
     }
 
     /// As [`LogDecoder::decode`], into an event that carries nothing yet; events are large, and this one is not moved.
-    pub(in crate::source) fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>) -> Result<(), Refused> {
-        let format = &self.format;
-        let mut rest = line
-            .strip_prefix(format.prefix.as_slice())
-            .ok_or_else(|| Refused::expected("the text that the log format begins with", 0))?;
-        event.service = Value::bytes(&self.service);
-        let mut took = None;
-        for (step, fields) in format.steps.iter().zip(&self.fields) {
-            let Some(end) = end(step, rest, format) else {
-                return Err(no_end(step, line.len() - rest.len()));
-            };
-            let value = &rest[..end];
-            match step.variable.role {
-                Role::Plain => {}
-                Role::Time(text) | Role::StartTime(text) => {
-                    event.time = self.time(value, text, line.len() - rest.len())?;
-                }
-                Role::Duration { milliseconds } => {
-                    if !format.escape.is_absent(value) {
-                        took = if format.is_start { time::scaled(value, milliseconds + 3) } else { None };
-                        if self.wanted.metric {
-                            event.metric = time::scaled(value, milliseconds)
-                                .map_or_else(|| Value::Text(format.escape.undo(value)), Value::Number);
-                        }
-                    }
-                }
-                role => self.read_role(role, value, fields, event, line.len() - rest.len())?,
-            }
-            for name in &fields.names {
-                push_attribute(name, value, step, format.escape, &mut event.attributes);
-            }
-            if !step.last {
-                rest = &rest[if step.peeks { end } else { end + step.literal.len() }..];
-            }
+    #[inline]
+    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>) -> Result<bool, Refused> {
+        self.ended.set(None);
+        let read = self.read_at(line, event, None, NESTED);
+        if let Ok(true) = read {
+            event.service = Value::bytes(&self.service);
+            self.last.set(Some(event.time));
         }
-        if format.is_start
-            && let Some(took) = took
-        {
-            event.time = event.time.plus(match took {
-                Number::Int(micros) => micros,
-                Number::Float(micros) => micros.floor() as i64,
-            });
-        }
-        Ok(())
+        read
     }
 
-    #[inline]
-    fn read_role<'a>(
-        &'a self,
-        role: Role,
-        value: &'a [u8],
-        fields: &Fields,
-        event: &mut Event<'a>,
-        at: usize,
-    ) -> Result<(), Refused> {
-        let escape = self.format.escape;
-        let absent = escape.is_absent(value);
-        let mut set = |wanted: bool, name: &'static str, value: &'a [u8]| {
-            if wanted {
-                push_text(name.as_bytes(), value, escape, &mut event.attributes);
-            }
-        };
-        match role {
-            _ if absent => {}
-            Role::Status if value.len() == 3 && value.iter().all(u8::is_ascii_digit) => {
-                set(fields.status_code, "status-code", value);
-            }
-            Role::Status => return Err(Refused::expected("a status of three digits", at)),
-            Role::Request => {
-                if let Some(request) = Request::split(value) {
-                    set(fields.method, "method", request.method);
-                    let (path, query) = path_and_query(request.target);
-                    set(fields.path, "path", path);
-                    if let Some(query) = query {
-                        set(fields.query, "query", query);
-                    }
-                    if let Some(protocol) = request.protocol {
-                        set(fields.protocol, "protocol", protocol);
-                    }
-                }
-            }
-            Role::Method => set(fields.method, "method", value),
-            Role::Uri => {
-                let (path, query) = path_and_query(value);
-                set(fields.path, "path", path);
-                if let Some(query) = query {
-                    set(fields.query, "query", query);
-                }
-            }
-            Role::Args => {
-                let query = value.strip_prefix(b"?").unwrap_or(value);
-                set(fields.query && !query.is_empty(), "query", query);
-            }
-            Role::Protocol => set(fields.protocol, "protocol", value),
-            Role::Host { .. } => event.host = Value::Text(escape.undo(value)),
-            Role::State => event.state = Value::Text(escape.undo(value)),
-            Role::Description => event.description = Value::Text(escape.undo(value)),
-            _ => {}
+    /// Makes ready to read the last line once more.
+    pub fn again(&self) {
+        if let Some(stream) = self.ended.get() {
+            self.parts[stream as usize].borrow_mut().has_ended = false;
         }
-        Ok(())
     }
 
-    #[inline]
-    fn time(&self, value: &[u8], text: TimeText, at: usize) -> Result<Timestamp, Refused> {
-        let read = match text {
-            TimeText::CommonLogFormat => {
-                let (last, time) = self.last_time.get();
-                let Ok(text) = <&Clf>::try_from(value) else {
-                    return Err(Refused::expected(CLF_EXAMPLE, at));
-                };
-                if last == *text {
-                    return Ok(time);
-                }
-                let read = time::common_log_format(value);
-                if let Some(time) = read {
-                    self.last_time.set((*text, time));
-                }
-                read
-            }
-            TimeText::Iso8601 => Timestamp::from_rfc3339(value),
-            TimeText::Seconds => time::seconds(value),
-            TimeText::Milliseconds | TimeText::Microseconds => {
-                let places = if text == TimeText::Milliseconds { 3 } else { 0 };
-                match time::scaled(value, places) {
-                    Some(Number::Int(micros)) => Timestamp::from_micros(micros),
-                    _ => None,
-                }
-            }
-        };
-        read.ok_or_else(|| match Number::parse_json(value) {
-            Some(_) => Refused::TimeOutOfRange(String::from_utf8_lossy(value).into()),
-            None if text == TimeText::CommonLogFormat => Refused::expected(CLF_EXAMPLE, at),
-            None => Refused::expected("a time", at),
+    /// Forgets what it remembers, as at the start of another file.
+    pub fn start(&self) {
+        self.last.set(None);
+        for parts in &self.parts {
+            *parts.borrow_mut() = Parts::default();
+        }
+        if let Lines::Columns(columns) = &self.lines {
+            columns.start();
+        }
+    }
+
+    /// Header lines that lines behind need: whoever goes on in the middle of a file reads them first.
+    pub fn header(&self) -> Vec<Vec<u8>> {
+        match &self.lines {
+            Lines::Columns(columns) => columns.header(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether parts of a line came whose last part did not: whoever goes on from here loses it.
+    pub fn is_amid(&self) -> bool {
+        self.parts.iter().any(|parts| {
+            let parts = parts.borrow();
+            !parts.has_ended && (parts.too_long || !parts.text.is_empty())
         })
     }
-}
 
-fn no_end(step: &Step, at: usize) -> Refused {
-    let literal = String::from_utf8_lossy(step.literal.text());
-    let label = &step.variable.label;
-    let expected = match step.find {
-        Find::CommonLogFormat => format!("{CLF_EXAMPLE} and `{literal}` for `{label}`"),
-        _ => format!("a value for `{label}` that ends at `{literal}`"),
-    };
-    Refused::NotUnderstood { expected: Cow::Owned(expected), at }
-}
-
-/// Adds an attribute as text.
-#[inline]
-fn push_text<'a>(name: &'a [u8], value: &'a [u8], escape: Escape, out: &mut Attributes<'a>) {
-    if find(b'\\', value).is_none() {
-        out.push((Cow::Borrowed(name), Value::Text(Cow::Borrowed(value))));
-    } else {
-        out.push((Cow::Borrowed(name), Value::Text(escape.undo(value))));
-    }
-}
-
-/// Adds an attribute: text, or the items of a list of several; nothing where the log says that there is nothing.
-#[inline]
-fn push_attribute<'a>(name: &'a [u8], value: &'a [u8], step: &Step, escape: Escape, out: &mut Attributes<'a>) {
-    if escape.is_absent(value) {
-        if step.variable.role == Role::Bytes {
-            push_text(name, b"0", escape, out);
+    /// The fields of a line; None as in [`LogDecoder::decode`].
+    ///
+    /// # Errors
+    /// As [`LogDecoder::decode`], but only about where fields end.
+    pub fn split(&self, line: &[u8]) -> Result<Option<Split>, Refused> {
+        let raw = self.split_raw(line);
+        if raw.is_ok() && self.tries_whole {
+            return raw;
         }
-    } else if step.variable.content == Content::List && memchr(b' ', value).is_some() {
-        let items = value.split(|byte| matches!(byte, b' ' | b','));
-        let items = items.filter(|item| !matches!(*item, b"" | b"-" | b":"));
-        let items = items.map(|item| Value::Text(escape.undo(item))).collect();
-        out.push((Cow::Borrowed(name), Value::List(items)));
-    } else {
-        push_text(name, value, escape, out);
+        match prefix::find(line, self.last.get()) {
+            Some(prefix) => self.split_raw(&line[prefix.length..]).or(raw),
+            None => raw,
+        }
+    }
+
+    fn split_raw(&self, line: &[u8]) -> Result<Option<Split>, Refused> {
+        let mut fields = Split::new();
+        let mut push = |name: &str, value: &[u8]| fields.push((name.to_owned(), value.to_vec()));
+        let is_line = match &self.lines {
+            Lines::Columns(columns) => columns.each_field(line, &mut push)?,
+            Lines::Matcher(matcher) => matcher.each_field(line, &mut push).map(|()| true)?,
+            Lines::Objects(_) => object::each_field(line, &mut push).map(|()| true)?,
+            Lines::Pairs(pairs) => pairs.each_field(line, &mut push).map(|()| true)?,
+            Lines::Scanned(scanned) => scanned.each_field(line, &mut push).map(|()| true)?,
+        };
+        Ok(is_line.then_some(fields))
+    }
+
+    /// Reads a line behind at most so many prefixes.
+    #[inline]
+    fn read_at<'a>(
+        &'a self,
+        line: &'a [u8],
+        event: &mut Event<'a>,
+        instead: Option<Timestamp>,
+        nested: usize,
+    ) -> Result<bool, Refused> {
+        let found = if nested == 0 { None } else { prefix::find(line, self.last.get()) };
+        let Some(prefix) = found else { return self.read_raw(line, event, instead) };
+        if self.tries_whole {
+            if let Ok(read) = self.read_raw(line, event, instead) {
+                return Ok(read);
+            }
+            clear(event);
+        }
+        self.read_behind(prefix, line, event, instead, nested)
+    }
+
+    #[inline(never)]
+    fn read_behind<'a>(
+        &'a self,
+        prefix: Prefix,
+        line: &'a [u8],
+        event: &mut Event<'a>,
+        instead: Option<Timestamp>,
+        nested: usize,
+    ) -> Result<bool, Refused> {
+        let text = &line[prefix.length..];
+        let instead = prefix.time.or(instead);
+        if let Kind::Cri { stream, is_part } = prefix.kind
+            && let Some(read) = self.join(stream, is_part, text, event, instead)
+        {
+            return read;
+        }
+        self.read_at(text, event, instead, nested - 1).or_else(|refused| {
+            // It may be no prefix, but how the format itself begins.
+            clear(event);
+            self.read_raw(line, event, None).map_err(|_| behind(refused, prefix.length))
+        })
+    }
+
+    /// Reads the parts of a line with the last of them; None if the line is whole.
+    fn join<'a>(
+        &'a self,
+        stream: Stream,
+        is_part: bool,
+        text: &[u8],
+        event: &mut Event<'a>,
+        instead: Option<Timestamp>,
+    ) -> Option<Result<bool, Refused>> {
+        let mut parts = self.parts[stream as usize].borrow_mut();
+        if parts.has_ended {
+            *parts = Parts::default();
+        }
+        if !is_part && parts.text.is_empty() && !parts.too_long {
+            return None;
+        }
+        let before = parts.text.len();
+        if parts.too_long || before + text.len() > self.limit {
+            *parts = Parts { too_long: true, ..Parts::default() };
+        } else {
+            parts.text.extend_from_slice(text);
+        }
+        if is_part {
+            return Some(Ok(false));
+        }
+        parts.has_ended = true;
+        self.ended.set(Some(stream));
+        if parts.too_long {
+            return Some(Err(Refused::TooLong { limit: self.limit }));
+        }
+        let text = parts.text.clone();
+        parts.text.truncate(before);
+        drop(parts);
+        let mut joined = Event::at(Timestamp::MIN);
+        let read = self.read_raw(&text, &mut joined, instead);
+        if let Ok(true) = read {
+            event.time = joined.time;
+            for (into, value) in [
+                (&mut event.host, joined.host),
+                (&mut event.state, joined.state),
+                (&mut event.description, joined.description),
+                (&mut event.metric, joined.metric),
+            ] {
+                *into = owned(value);
+            }
+            let attributes = joined.attributes.into_iter();
+            event.attributes.extend(attributes.map(|(name, value)| (Cow::Owned(name.into_owned()), owned(value))));
+        }
+        Some(read)
+    }
+
+    #[inline]
+    fn read_raw<'a>(
+        &'a self,
+        line: &'a [u8],
+        event: &mut Event<'a>,
+        instead: Option<Timestamp>,
+    ) -> Result<bool, Refused> {
+        if let Lines::Scanned(scanned) = &self.lines {
+            return scanned.read(line, event, instead).map(|()| true);
+        }
+        let times = Times { instead, last: self.last.get(), offset: 0 };
+        match &self.lines {
+            Lines::Columns(columns) => columns.read(line, event, &times),
+            Lines::Matcher(matcher) => matcher.read(line, event, &times).map(|()| true),
+            Lines::Objects(objects) => objects.read(line, event, &times),
+            Lines::Pairs(pairs) => pairs.read(line, event, &times).map(|()| true),
+            Lines::Scanned(_) => Ok(false),
+        }
     }
 }
 
-type Attributes<'a> = Vec<(Cow<'a, [u8]>, Value<'a>)>;
+/// So many prefixes may stand in front of each other: docker compose's, and what a container wrote.
+const NESTED: usize = 2;
+
+/// As it was before a line was tried.
+fn clear(event: &mut Event<'_>) {
+    event.attributes.clear();
+    let fields = [&mut event.host, &mut event.state, &mut event.description, &mut event.metric];
+    fields.into_iter().for_each(|field| *field = Value::Nil);
+}
+
+/// What was refused of the text behind a prefix, with its place in the line.
+fn behind(refused: Refused, length: usize) -> Refused {
+    match refused {
+        Refused::NotUnderstood { expected, at } => Refused::NotUnderstood { expected, at: at + length },
+        Refused::Fault { message, at } => Refused::Fault { message, at: at + length },
+        other => other,
+    }
+}
+
+fn owned(value: Value<'_>) -> Value<'static> {
+    match value {
+        Value::Nil => Value::Nil,
+        Value::Bool(bool) => Value::Bool(bool),
+        Value::Number(number) => Value::Number(number),
+        Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+        Value::List(items) => Value::List(items.into_iter().map(owned).collect()),
+    }
+}

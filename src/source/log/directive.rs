@@ -1,7 +1,8 @@
-//! What was pasted: an nginx `log_format`, an Apache `LogFormat`, or the format alone.
+//! What was pasted: an nginx `log_format`, an Apache `LogFormat`, a HAProxy `log-format`, or the format alone.
 
 use super::NAMES;
 use super::escape::Escape;
+use super::haproxy;
 
 /// A format, and what stood around it.
 pub struct Written {
@@ -9,6 +10,15 @@ pub struct Written {
     pub name: String,
     pub format: String,
     pub escape: Escape,
+    pub server: Server,
+}
+
+/// Whose syntax a format is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    Apache,
+    Haproxy,
+    Nginx,
 }
 
 pub fn read(text: &str) -> Result<Written, String> {
@@ -24,6 +34,9 @@ pub fn read(text: &str) -> Result<Written, String> {
     }
     if let Some(&at) = positions_of(text, "LogFormat").first() {
         return apache_directive(&text[at + "LogFormat".len()..]);
+    }
+    if let Some(&at) = positions_of(text, "log-format").first() {
+        return haproxy_directive(&text[at + "log-format".len()..]);
     }
     let is_name = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if is_name(text) {
@@ -52,14 +65,19 @@ fn raw(format: &str, escape: Escape) -> Result<Written, String> {
     if follows('$', |c| c.is_ascii_alphabetic() || c == '_' || c == '{') {
         let looks_like_json = format.starts_with("{\"") || format.starts_with("{ \"");
         let escape = if escape == Escape::Default && looks_like_json { Escape::Json } else { escape };
-        return Ok(Written { name, format: format.to_owned(), escape });
+        return Ok(Written { name, format: format.to_owned(), escape, server: Server::Nginx });
+    }
+    if haproxy::looks_like(format) {
+        let (escape, server) = (Escape::Encoded, Server::Haproxy);
+        return Ok(Written { name, format: format.to_owned(), escape, server });
     }
     if follows('%', |c| c.is_ascii_alphabetic() || c == '{' || c == '>' || c == '<') {
-        return Ok(Written { name, format: format.to_owned(), escape: Escape::Apache });
+        let (escape, server) = (Escape::Apache, Server::Apache);
+        return Ok(Written { name, format: format.to_owned(), escape, server });
     }
     Err(format!(
-        "the log format `{format}` has no variables: write one of {}, or paste nginx's `log_format` or Apache's \
-         `LogFormat`",
+        "the log format `{format}` has no variables: write one of {}, or paste nginx's `log_format`, Apache's \
+         `LogFormat` or HAProxy's `log-format`",
         names()
     ))
 }
@@ -86,7 +104,7 @@ fn nginx_directive(text: &str) -> Result<Written, String> {
     if format.is_empty() {
         return Err(format!("`log_format {name}` has no format: paste it whole, to the `;`"));
     }
-    Ok(Written { name: format!("log_format {name}"), format, escape })
+    Ok(Written { name: format!("log_format {name}"), format, escape, server: Server::Nginx })
 }
 
 /// What follows `LogFormat`: the format in quotes, perhaps a name.
@@ -98,7 +116,31 @@ fn apache_directive(text: &str) -> Result<Written, String> {
     let end = closing_quote(&text[1..], quote).ok_or_else(|| format!("`LogFormat` has no closing {quote}"))?;
     let name = text[end + 2..].split_whitespace().next().unwrap_or("without a name");
     let format = unquoted(&text[1..=end], true);
-    Ok(Written { name: format!("LogFormat {name}"), format, escape: Escape::Apache })
+    Ok(Written { name: format!("LogFormat {name}"), format, escape: Escape::Apache, server: Server::Apache })
+}
+
+/// What follows `log-format`: the format in quotes, or without them and with a backslash before each blank.
+fn haproxy_directive(text: &str) -> Result<Written, String> {
+    let text = text.trim_start();
+    let format = match text.chars().next() {
+        Some(quote @ ('"' | '\'')) => {
+            let end = closing_quote(&text[1..], quote).ok_or_else(|| format!("`log-format` has no closing {quote}"))?;
+            unquoted(&text[1..=end], true)
+        }
+        _ => {
+            let mut escaped = false;
+            let end = text.find(|c: char| {
+                let ends = c.is_whitespace() && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            });
+            text[..end.unwrap_or(text.len())].to_owned()
+        }
+    };
+    if format.is_empty() {
+        return Err("`log-format` has no format: paste it as it stands in haproxy.cfg".to_owned());
+    }
+    Ok(Written { name: "log-format".to_owned(), format, escape: Escape::Encoded, server: Server::Haproxy })
 }
 
 /// Tokens as nginx reads them.
@@ -213,11 +255,13 @@ fn name_at(text: &str, at: usize) -> &str {
 }
 
 fn unknown_name(text: &str) -> String {
-    let close = NAMES.iter().find(|name| strsim::damerau_levenshtein(name, text) <= 2);
+    let distance = |name: &&&str| strsim::damerau_levenshtein(name, text);
+    let close = NAMES.iter().filter(|name| distance(name) <= 2).min_by_key(distance);
     match close {
         Some(close) => format!("there is no log format `{text}`: is it `{close}`?"),
         None => format!(
-            "there is no log format `{text}`: write one of {}, or paste nginx's `log_format` or Apache's `LogFormat`",
+            "there is no log format `{text}`: write one of {}, or paste nginx's `log_format`, \
+             Apache's `LogFormat` or HAProxy's `log-format`",
             names()
         ),
     }

@@ -41,6 +41,10 @@ fn end_by_shape(find: Find, step: &Step, rest: &[u8], format: &Compiled) -> Opti
         Find::Rest if format.open_ended => return Some(memchr(b' ', rest).unwrap_or(rest.len())),
         Find::CommonLogFormat => time::CLF_LENGTH,
         Find::List => list_end(rest),
+        Find::Braces => match rest.first() {
+            Some(b'{') => memmem::find(rest, b"} ")? + 2,
+            _ => 0,
+        },
         _ => return Some(rest.len()),
     };
     ends_at(step, rest, end, format).then_some(end)
@@ -64,6 +68,7 @@ fn ends_at(step: &Step, rest: &[u8], end: usize, format: &Compiled) -> bool {
         Some(Content::CommonLogFormat) => time::looks_like_common_log_format(after),
         Some(_) => match format.escape {
             Escape::Default | Escape::Apache => matches!(after.first(), Some(b'0'..=b'9' | b'-')),
+            Escape::Encoded => matches!(after.first(), Some(b'0'..=b'9' | b'-' | b'+')),
             Escape::Json | Escape::None => true,
         },
     }

@@ -13,6 +13,8 @@ pub enum Escape {
     Json,
     /// nginx with `escape=none`; what is absent is empty.
     None,
+    /// HAProxy, Envoy: what would end a value is encoded in a way that stays, if at all; what is absent is `-`.
+    Encoded,
     /// Apache: `\"`, `\\`, `\n`, `\x16`; what is absent is `-`.
     Apache,
 }
@@ -22,9 +24,14 @@ impl Escape {
     #[inline]
     pub fn is_absent(self, value: &[u8]) -> bool {
         match self {
-            Escape::Default | Escape::Apache => value == b"-",
+            Escape::Default | Escape::Apache | Escape::Encoded => value == b"-",
             Escape::Json | Escape::None => value.is_empty(),
         }
+    }
+
+    /// Whether a backslash takes the next byte with it.
+    pub fn has_backslashes(self) -> bool {
+        !matches!(self, Escape::None | Escape::Encoded)
     }
 
     /// Whether a byte never stands in a value as it is.
@@ -36,7 +43,7 @@ impl Escape {
     #[inline]
     pub fn undo(self, value: &[u8]) -> Cow<'_, [u8]> {
         match memchr(b'\\', value) {
-            Some(first) if self != Escape::None => Cow::Owned(unescape(value, first)),
+            Some(first) if self.has_backslashes() => Cow::Owned(unescape(value, first)),
             _ => Cow::Borrowed(value),
         }
     }

@@ -60,7 +60,7 @@ fn variable(name: &str) -> Variable {
 }
 
 /// What the value of a variable without a role may look like.
-fn content(name: &str) -> Content {
+pub fn content(name: &str) -> Content {
     match name {
         "body_bytes_sent"
         | "bytes_sent"

@@ -44,3 +44,18 @@ pub fn path_and_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
         None => (target, None),
     }
 }
+
+/// The host of a URL, without its port, and the path behind it; a target that is only a path has none.
+pub fn host_and_target(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let Some(at) = memchr::memmem::find(&target[..target.len().min(10)], b"://") else { return (None, target) };
+    let rest = &target[at + 3..];
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    let (host, target) = rest.split_at(end);
+    (Some(without_port(host)).filter(|host| !host.is_empty()), target)
+}
+
+/// `a.org` of `a.org:80`.
+pub fn without_port(host: &[u8]) -> &[u8] {
+    let port = memrchr(b':', host).filter(|at| host[at + 1..].iter().all(u8::is_ascii_digit));
+    port.map_or(host, |at| &host[..at])
+}
