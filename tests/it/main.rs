@@ -32,6 +32,7 @@ mod source_input;
 mod source_json;
 mod source_log;
 mod source_riemann;
+mod source_zone;
 mod store;
 mod strict;
 mod test_command;
