@@ -17,7 +17,7 @@ use crate::server::clock;
 use crate::source::{Inputs, Kind, LogFormat, Place, Read, Settings, Wanted};
 
 /// What the events of access logs are of, where nothing else is said.
-const SERVICE: &str = "http";
+pub const SERVICE: &str = "http";
 
 /// How a history is read.
 #[derive(Args, Clone, Debug)]
@@ -170,7 +170,7 @@ impl Reading {
 }
 
 /// `@FILE` and `@FILE:NAME` are read from a file, anything else is the format.
-fn read_format(text: &str) -> Result<LogFormat, String> {
+pub fn read_format(text: &str) -> Result<LogFormat, String> {
     let Some(path) = text.strip_prefix('@') else {
         return LogFormat::parse(text).map_err(|error| format!("--log-format: {error}"));
     };

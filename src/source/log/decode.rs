@@ -140,6 +140,10 @@ impl LogDecoder {
         self.read(line, &mut event).map(|()| event)
     }
 
+    pub(super) fn format(&self) -> &Compiled {
+        &self.format
+    }
+
     /// As [`LogDecoder::decode`], into an event that carries nothing yet; events are large, and this one is not moved.
     pub(in crate::source) fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>) -> Result<(), Refused> {
         let format = &self.format;
@@ -278,7 +282,7 @@ impl LogDecoder {
     }
 }
 
-fn no_end(step: &Step, at: usize) -> Refused {
+pub(super) fn no_end(step: &Step, at: usize) -> Refused {
     let literal = String::from_utf8_lossy(step.literal.text());
     let label = &step.variable.label;
     let expected = match step.find {

@@ -12,8 +12,10 @@ mod end;
 mod escape;
 mod nginx;
 mod request;
+mod split;
 
 pub use decode::LogDecoder;
+pub use split::{Split, TimeIs};
 
 use compile::{Compiled, Piece};
 use escape::Escape;
