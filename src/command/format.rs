@@ -156,7 +156,12 @@ impl Sample {
             }
             let line = Taken::of(&lines);
             bytes += line.text.len();
+            let is_too_long = line.is_too_long;
             sample.lines.push(line);
+            // Its end may never come.
+            if is_too_long {
+                break;
+            }
         }
         Ok(sample)
     }

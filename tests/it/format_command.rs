@@ -145,6 +145,16 @@ fn only_the_first_hundred_lines_count() {
 }
 
 #[test]
+fn a_line_that_is_too_long_ends_the_sample() {
+    let log = format!("{LINE}\n{}\n{LINE}\n", "x".repeat(2 << 20));
+    let (code, out, _) = format(&["-"], log.as_bytes());
+    assert_eq!(code, Some(1));
+    assert!(out.starts_with("-: combined: 1 of 2 lines understood\n"), "{out}");
+    let end = out.lines().skip_while(|line| !line.contains("line 2 is not understood: longer than 1048576 bytes"));
+    assert_eq!(end.last().map(|line| line.chars().count()), Some(4 + 120 + 1), "{out}");
+}
+
+#[test]
 fn events_are_shown_too() {
     let cases = [
         (r#"{"service":"q","time":1700000000,"metric":85,"tags":["a"]}"#, "JSON events"),
