@@ -1,7 +1,5 @@
 //! The values of a line, and the fields of its event that come of each.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value as Json;
 
 use crate::engine::{Event, Fields, Value};
@@ -21,7 +19,7 @@ pub struct Part {
 /// Fields of every event, in the order in which they are shown.
 const STANDARD: [&str; 8] = ["time", "service", "host", "state", "description", "metric", "tags", "ttl"];
 
-/// Splits a line that was read as an event. All fields of the event are in the parts, each once.
+/// Splits a line that was read as an event. All fields of the event are in the parts.
 pub fn of(kind: &Kind, decoder: &Decoder, line: &[u8], event: &Event<'_>) -> Vec<Part> {
     let names = STANDARD.iter().map(|name| (*name).to_owned());
     let attributes = event.attributes.iter().map(|(name, _)| String::from_utf8_lossy(name).into_owned());
@@ -29,14 +27,16 @@ pub fn of(kind: &Kind, decoder: &Decoder, line: &[u8], event: &Event<'_>) -> Vec
     let (Kind::Log(format), Decoder::Log(decoder)) = (kind, decoder) else {
         return left.into_iter().map(|name| Part::of_event(event, name)).collect();
     };
+    let has = left.clone();
+    let split = decoder.split(line).ok().flatten().unwrap_or_default();
+    let uses = format.uses(&split);
     let mut parts = Vec::new();
-    for (label, text) in decoder.split(line).ok().flatten().unwrap_or_default() {
-        let uses = format.uses(&label).into_iter().map(str::to_owned);
-        // What is a name of the log's own is that of the attribute.
-        let uses = uses.chain([label.clone()]).filter(|name| left.contains(name));
+    for ((label, text), uses) in split.into_iter().zip(uses) {
+        let uses = uses.into_iter().filter(|name| has.contains(name));
         let fields: Vec<(String, Json)> = uses.map(|name| (name.clone(), value(event, &name))).collect();
-        let said: BTreeSet<String> = fields.iter().map(|(name, _)| dashed(name)).collect();
-        left.retain(|name| !said.contains(&dashed(name)));
+        // Each attribute of a log has two names: `remote_user` and `remote-user`.
+        let dashed = |name: &str| name.replace('_', "-");
+        left.retain(|name| fields.iter().all(|(said, _)| dashed(said) != dashed(name)));
         parts.push(Part { label, value: String::from_utf8_lossy(&text).into_owned(), fields });
     }
     // The service is that of the command line.
@@ -46,11 +46,6 @@ pub fn of(kind: &Kind, decoder: &Decoder, line: &[u8], event: &Event<'_>) -> Vec
         parts.push(Part { label: String::new(), value: String::new(), fields: fields.collect() });
     }
     parts
-}
-
-/// Each attribute of a log has two names: `remote_user` and `remote-user`.
-fn dashed(name: &str) -> String {
-    name.replace('_', "-")
 }
 
 impl Part {

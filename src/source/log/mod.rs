@@ -13,6 +13,7 @@ mod escape;
 mod nginx;
 mod request;
 mod split;
+mod uses;
 
 pub use decode::LogDecoder;
 pub use split::{Split, TimeIs};

@@ -1,6 +1,5 @@
-//! What people want to know of a format: where in a line each value is, and what it is for.
+//! What people want to know of a format: where in a line each value is, and what its time is.
 
-use super::compile::{Role, Step};
 use super::decode::no_end;
 use super::end::end;
 use super::{LogDecoder, LogFormat};
@@ -56,49 +55,4 @@ impl LogFormat {
     pub fn has_zone(&self) -> bool {
         true
     }
-
-    /// Names of the fields that an event has of the variable of this label, if it has a value there.
-    pub fn uses(&self, label: &str) -> Vec<&str> {
-        let steps = &self.compiled.steps;
-        let at = steps.iter().position(|step| step.variable.label == label);
-        at.map_or_else(Vec::new, |at| uses(steps, at))
-    }
-}
-
-/// What the role of a step says, unless another says it better, and the attribute of its name.
-fn uses(steps: &[Step], at: usize) -> Vec<&str> {
-    let is_there = |role: Role| steps.iter().any(|step| step.variable.role == role);
-    let Step { variable, .. } = &steps[at];
-    let mut uses = Vec::new();
-    let mut add = |name: &'static str, is_best: bool| {
-        if is_best {
-            uses.push(name);
-        }
-    };
-    match variable.role {
-        Role::Time(_) | Role::StartTime(_) => add("time", true),
-        Role::Status => add("status-code", true),
-        Role::Request => {
-            add("method", !is_there(Role::Method));
-            add("path", true);
-            add("query", !is_there(Role::Args));
-            add("protocol", !is_there(Role::Protocol));
-        }
-        Role::Method => add("method", true),
-        Role::Uri => {
-            add("path", !is_there(Role::Request));
-            add("query", !is_there(Role::Request) && !is_there(Role::Args));
-        }
-        Role::Args => add("query", true),
-        Role::Protocol => add("protocol", true),
-        Role::Duration { .. } => add("metric", true),
-        Role::Host { .. } => add("host", true),
-        Role::State => add("state", true),
-        Role::Description => add("description", true),
-        Role::Plain | Role::Bytes => {}
-    }
-    if !uses.contains(&variable.name.as_str()) {
-        uses.push(&variable.name);
-    }
-    uses
 }
