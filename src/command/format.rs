@@ -83,7 +83,7 @@ fn try_run(args: &FormatArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
             Ok((found, error)) => {
                 let written = write_found(path, found.as_ref(), args, &zone, &mut text);
                 written.map_err(|error| Failure::Output(error, code))?;
-                let in_part = found.is_some_and(|found| found.understood() < found.lines.len());
+                let in_part = found.is_some_and(|found| found.refused().next().is_some());
                 (in_part, error.map(|error| error.to_string()))
             }
             Err(message) => (false, Some(message)),
@@ -169,7 +169,7 @@ impl Sample {
     /// How many lines are understood as of this kind.
     fn count(&self, kind: &Kind) -> usize {
         let decoder = decoder(kind);
-        self.lines.iter().filter(|line| line.read(&decoder).is_ok()).count()
+        self.lines.iter().filter(|line| matches!(line.read(&decoder), Ok(Some(_)))).count()
     }
 }
 
@@ -182,10 +182,11 @@ impl Taken {
         Taken { number: lines.number(), text: text.to_vec(), is_too_long }
     }
 
-    fn read<'a>(&'a self, decoder: &'a Decoder) -> Result<Event<'a>, Refused> {
+    /// None for a line that says nothing of its own.
+    fn read<'a>(&'a self, decoder: &'a Decoder) -> Result<Option<Event<'a>>, Refused> {
         match self.is_too_long {
             true => Err(Refused::TooLong { limit: Limits::default().line_bytes }),
-            false => decoder.decode(&self.text),
+            false => decoder.decode(&self.text).map(Some),
         }
     }
 }
@@ -199,16 +200,26 @@ fn decoder(kind: &Kind) -> Decoder {
 struct Found {
     path: String,
     kind: Kind,
-    lines: Vec<Shown>,
-    /// How many lines each of the known formats understands.
+    lines: Vec<Looked>,
+    /// How many lines the known formats understand, those that understand any.
     known: Vec<(String, usize)>,
 }
 
-struct Shown {
+struct Looked {
     number: u64,
     text: Vec<u8>,
-    /// Its values, as long as lines are to be shown; or why it is not understood.
-    parts: Result<Vec<Part>, String>,
+    said: Said,
+    is_shown: bool,
+}
+
+/// What a line says.
+enum Said {
+    /// Empty if it is not shown.
+    Parts(Vec<Part>),
+    /// It is a header, a part of another line, or no request.
+    Nothing,
+    /// Why it is not understood.
+    Refused(String),
 }
 
 /// None for an empty file.
@@ -224,15 +235,20 @@ fn look(path: &str, sample: &Sample, given: Option<&LogFormat>, shown: usize) ->
     let Some(kind) = detected else { return Ok(None) };
     let known = NAMES.iter().filter_map(|name| LogFormat::named(name).map(Kind::Log));
     let known = known.chain([Kind::Json, Kind::Edn]).map(|kind| (kind.name().to_owned(), sample.count(&kind)));
-    let known = known.collect();
+    let known = known.filter(|(_, understood)| *understood > 0).collect();
     let decoder = decoder(&kind);
-    let lines = sample.lines.iter().enumerate().map(|(at, line)| {
-        let parts = match line.read(&decoder) {
-            Ok(event) if at < shown => Ok(parts::of(&kind, &decoder, &line.text, &event)),
-            Ok(_) => Ok(Vec::new()),
-            Err(refused) => Err(refused.to_string()),
+    let mut left = shown;
+    let lines = sample.lines.iter().map(|line| {
+        let is_shown = left > 0;
+        let said = match line.read(&decoder) {
+            Ok(Some(event)) if is_shown => Said::Parts(parts::of(&kind, &decoder, &line.text, &event)),
+            Ok(Some(_)) => Said::Parts(Vec::new()),
+            Ok(None) => Said::Nothing,
+            Err(refused) => Said::Refused(refused.to_string()),
         };
-        Shown { number: line.number, text: line.text.clone(), parts }
+        let is_shown = is_shown && !matches!(said, Said::Nothing);
+        left -= usize::from(is_shown);
+        Looked { number: line.number, text: line.text.clone(), said, is_shown }
     });
     let lines = lines.collect();
     Ok(Some(Found { path: path.to_owned(), kind, lines, known }))
@@ -240,6 +256,13 @@ fn look(path: &str, sample: &Sample, given: Option<&LogFormat>, shown: usize) ->
 
 impl Found {
     fn understood(&self) -> usize {
-        self.lines.iter().filter(|line| line.parts.is_ok()).count()
+        self.lines.iter().filter(|line| matches!(line.said, Said::Parts(_))).count()
+    }
+
+    fn refused(&self) -> impl Iterator<Item = (&Looked, &String)> {
+        self.lines.iter().filter_map(|line| match &line.said {
+            Said::Refused(cause) => Some((line, cause)),
+            Said::Parts(_) | Said::Nothing => None,
+        })
     }
 }

@@ -60,7 +60,7 @@ const TIMED: &str = concat!(
 #[test]
 fn a_format_that_was_given_is_shown_field_by_field() {
     let expected = r#"-: the pasted log format: 1 of 2 lines understood
-  known      combined 1, common 1, nginx 1, vhost_combined 0, JSON events 0, EDN events 0
+  known      combined 1, common 1, nginx 1
   time       when the request was done
   zone       each line says its own
   write      --log-format '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time'
@@ -87,7 +87,7 @@ fn a_format_that_was_given_is_shown_field_by_field() {
 #[test]
 fn a_format_is_found_and_what_it_leaves_out_is_said() {
     let expected = r#"a.log: combined: 1 of 1 line understood
-  known      combined 1, common 1, nginx 1, vhost_combined 0, JSON events 0, EDN events 0
+  known      combined 1, common 1, nginx 1
   time       when the request began, and no duration: lines come as late as requests take, so allow for two intervals
   zone       each line says its own
   left out   what lines have behind combined: paste the server's format to read it, too
@@ -207,6 +207,43 @@ fn what_cannot_be_read_is_named_and_hides_nothing() {
     assert_eq!(code, Some(2));
     assert!(err.starts_with("highwater: --zone: `../etc/passwd` is no name of a time zone: write a place"), "{err}");
     assert_eq!(folder.run(&["a.log", "--lines", "101"], b"").0, Some(2));
+}
+
+#[test]
+fn machines_read_one_object_a_file() {
+    let folder = Folder::with(&[("a.log", format!("{LINE}\nnonsense\n").as_bytes()), ("b.log", b"")]);
+    let (code, out, err) = folder.run(&["a.log", "b.log", "--format", "json", "--lines", "1"], b"");
+    assert_eq!((code, err.as_str()), (Some(1), ""));
+    let mut files: Vec<Json> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let parts = files[0]["shown"][0]["parts"].take();
+    let request = serde_json::json!({
+        "label": "%r",
+        "value": "GET /cart?id=7 HTTP/1.1",
+        "fields": {
+            "method": "GET",
+            "path": "/cart",
+            "query": "id=7",
+            "protocol": "HTTP/1.1",
+            "request": "GET /cart?id=7 HTTP/1.1",
+        },
+    });
+    assert_eq!((parts.as_array().map(Vec::len), &parts[4]), (Some(9), &request));
+    let expected = serde_json::json!({
+        "v": 1, "path": "a.log", "format": "combined", "log_format": "combined", "lines": 2, "understood": 1,
+        "known": [
+            { "format": "combined", "understood": 1 },
+            { "format": "common", "understood": 1 },
+            { "format": "nginx", "understood": 1 },
+        ],
+        "time": "start", "has_zone": true, "zone": null, "ambiguous": [], "goes_on": true,
+        "shown": [{ "line": 1, "parts": null }],
+        "refused": [{
+            "line": 2, "message": "expected a value for `%h` that ends at ` ` at byte 0", "text": "nonsense",
+        }],
+    });
+    assert_eq!(files[0], expected);
+    let empty = serde_json::json!({ "v": 1, "path": "b.log", "format": null, "lines": 0, "understood": 0 });
+    assert_eq!(files[1], empty);
 }
 
 /// What gives a field of an event is the value that it is shown for, for every format and real logs.

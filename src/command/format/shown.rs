@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{FormatArgs, Found, LOOKED_AT, Shown};
+use super::{FormatArgs, Found, LOOKED_AT, Looked, Said};
 use crate::command::number;
 use crate::command::terminal::printable;
 use crate::edn::quote;
@@ -24,10 +24,13 @@ const NAMED: usize = 3;
 /// Says it to people.
 pub fn human(found: &Found, args: &FormatArgs, zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
     let kind = &found.kind;
-    writeln!(out, "{}: {}: {} understood", printable(&found.path), printable(kind.name()), counted(found))?;
+    writeln!(out, "{}: {}: {}", printable(&found.path), printable(kind.name()), counted(found))?;
     let mut row = |name: &str, text: &str| writeln!(out, "  {name:<10} {}", printable(text));
     let known = found.known.iter().map(|(name, understood)| format!("{name} {understood}"));
-    row("known", &known.collect::<Vec<_>>().join(", "))?;
+    match found.known.is_empty() {
+        true => row("known", "none of the known formats understands a line")?,
+        false => row("known", &known.collect::<Vec<_>>().join(", "))?,
+    }
     row("time", time(kind))?;
     row("zone", &zone_of(kind, zone, args.zone.is_some()))?;
     for warning in warnings(kind) {
@@ -39,13 +42,11 @@ pub fn human(found: &Found, args: &FormatArgs, zone: &Zone, out: &mut dyn Write)
     let [option, key] = to_write(kind, args.log_format.as_deref());
     row("write", &option)?;
     row("", &key)?;
-    let (shown, others) = found.lines.split_at(usize::from(args.lines).min(found.lines.len()));
-    for line in shown {
+    for line in found.lines.iter().filter(|line| line.is_shown) {
         writeln!(out)?;
         show_line(line, out)?;
     }
-    let refused = others.iter().filter_map(|line| Some((line, line.parts.as_ref().err()?)));
-    let refused: Vec<(&Shown, &String)> = refused.collect();
+    let refused: Vec<(&Looked, &String)> = found.refused().filter(|(line, _)| !line.is_shown).collect();
     if !refused.is_empty() {
         writeln!(out)?;
     }
@@ -59,17 +60,22 @@ pub fn human(found: &Found, args: &FormatArgs, zone: &Zone, out: &mut dyn Write)
     Ok(())
 }
 
-/// `97 of the first 100 lines`, `12 of 12 lines`.
+/// `97 of the first 100 lines understood`, `8 of 12 lines understood, 4 say nothing of their own`.
 fn counted(found: &Found) -> String {
     let lines = found.lines.len();
     let first = if lines == LOOKED_AT { "the first " } else { "" };
-    format!("{} of {first}{}", found.understood(), number(lines, "line"))
+    let understood = format!("{} of {first}{} understood", found.understood(), number(lines, "line"));
+    match lines - found.understood() - found.refused().count() {
+        0 => understood,
+        others => format!("{understood}, {others} without a request of its own (headers, other messages)"),
+    }
 }
 
-fn show_line(line: &Shown, out: &mut dyn Write) -> io::Result<()> {
-    let parts = match &line.parts {
-        Ok(parts) => parts,
-        Err(cause) => {
+fn show_line(line: &Looked, out: &mut dyn Write) -> io::Result<()> {
+    let parts = match &line.said {
+        Said::Parts(parts) => parts,
+        Said::Nothing => return Ok(()),
+        Said::Refused(cause) => {
             writeln!(out, "  line {} is not understood: {}", line.number, printable(cause))?;
             return writeln!(out, "    {}", cut(&String::from_utf8_lossy(&line.text)));
         }
@@ -106,14 +112,17 @@ fn cut(text: &str) -> String {
 pub fn json(found: &Found, args: &FormatArgs, zone: &Zone, out: &mut dyn Write) -> io::Result<()> {
     let kind = &found.kind;
     let known = found.known.iter().map(|(name, count)| json!({ "format": name, "understood": count }));
-    let refused = found.lines.iter().filter_map(|line| {
-        let message = line.parts.as_ref().err()?;
-        Some(json!({ "line": line.number, "message": message, "text": String::from_utf8_lossy(&line.text) }))
+    let refused = found.refused().map(|(line, message)| {
+        json!({ "line": line.number, "message": message, "text": String::from_utf8_lossy(&line.text) })
     });
     let object = json!({
         "v": 1,
         "path": found.path,
         "format": kind.name(),
+        "log_format": match kind {
+            Kind::Json | Kind::Edn => None,
+            Kind::Log(format) => Some(args.log_format.as_deref().unwrap_or(format.name())),
+        },
         "lines": found.lines.len(),
         "understood": found.understood(),
         "known": known.collect::<Vec<_>>(),
@@ -127,14 +136,18 @@ pub fn json(found: &Found, args: &FormatArgs, zone: &Zone, out: &mut dyn Write) 
         "zone": if has_zone(kind) { None } else { Some(zone.name()) },
         "ambiguous": warnings(kind),
         "goes_on": kind.goes_on(),
-        "shown": found.lines.iter().take(args.lines.into()).filter_map(shown_line).collect::<Vec<_>>(),
+        "shown": found.lines.iter().filter_map(shown_line).collect::<Vec<_>>(),
         "refused": refused.collect::<Vec<_>>(),
     });
     writeln!(out, "{object}")
 }
 
-fn shown_line(line: &Shown) -> Option<Json> {
-    let parts = line.parts.as_ref().ok()?.iter().map(|part| {
+fn shown_line(line: &Looked) -> Option<Json> {
+    let parts = match &line.said {
+        Said::Parts(parts) if line.is_shown => parts.iter(),
+        _ => return None,
+    };
+    let parts = parts.map(|part| {
         let fields: Map<String, Json> = part.fields.iter().cloned().collect();
         json!({ "label": part.label, "value": part.value, "fields": fields })
     });
