@@ -50,6 +50,7 @@ fn measure(name: &str, text: &[u8], format: &Option<LogFormat>, fields: &[&str])
         service: "http".to_owned(),
         format: format.clone(),
         wanted: Wanted::of(&names),
+        zone: highwater::source::Zone::utc(),
         limits: Limits::default(),
     };
     let folder = std::env::temp_dir();

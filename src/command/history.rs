@@ -14,10 +14,10 @@ use super::{FAILED, FINE, Failure, say};
 use crate::engine::{Compiled, Evaluator, Event, Lane, Transition, Watching, wording};
 use crate::plan::{Plan, Timestamp};
 use crate::server::clock;
-use crate::source::{Inputs, Kind, LogFormat, Place, Read, Settings, Wanted};
+use crate::source::{Inputs, Kind, LogFormat, Place, Read, Settings, Wanted, Zone};
 
 /// What the events of access logs are of, where nothing else is said.
-const SERVICE: &str = "http";
+pub const SERVICE: &str = "http";
 
 /// How a history is read.
 #[derive(Args, Clone, Debug)]
@@ -29,6 +29,9 @@ pub struct Reading {
     /// The service of the events of access logs
     #[arg(long, value_name = "NAME", default_value = SERVICE)]
     pub service: String,
+    /// The time zone of log lines that do not say theirs: `Europe/Berlin`, `+02:00`, `UTC` [default: the machine's]
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
     /// Leave out events before this time (RFC 3339 or seconds since 1970); watched from here on
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub from: Option<Timestamp>,
@@ -42,7 +45,7 @@ pub struct Reading {
 
 impl Default for Reading {
     fn default() -> Reading {
-        Reading { log_format: None, service: SERVICE.to_string(), from: None, to: None, whole: false }
+        Reading { log_format: None, service: SERVICE.to_string(), zone: None, from: None, to: None, whole: false }
     }
 }
 
@@ -117,7 +120,7 @@ pub fn open(
         }
     }
     let limits = plans.last().map(|plan| plan.limits).unwrap_or_default();
-    let settings = Settings { service: reading.service.clone(), format, wanted, limits };
+    let settings = Settings { service: reading.service.clone(), format, wanted, limits, zone: reading.zone()? };
     let inputs = Inputs::open(inputs, settings).map_err(|errors| {
         for error in errors {
             say(err, &format!("highwater: {error}"));
@@ -160,6 +163,13 @@ impl Reading {
         Ok(())
     }
 
+    fn zone(&self) -> Result<Zone, Failure> {
+        match &self.zone {
+            Some(name) => Zone::named(name).map_err(|error| Failure::Message(format!("--zone: {error}"))),
+            None => Ok(Zone::machine()),
+        }
+    }
+
     fn watching(&self) -> Watching {
         match (self.whole, self.from) {
             (true, _) => Watching::Whole,
@@ -170,7 +180,7 @@ impl Reading {
 }
 
 /// `@FILE` and `@FILE:NAME` are read from a file, anything else is the format.
-fn read_format(text: &str) -> Result<LogFormat, String> {
+pub fn read_format(text: &str) -> Result<LogFormat, String> {
     let Some(path) = text.strip_prefix('@') else {
         return LogFormat::parse(text).map_err(|error| format!("--log-format: {error}"));
     };

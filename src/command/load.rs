@@ -17,7 +17,7 @@ use crate::load::run::{self, Report, Surroundings};
 use crate::load::sink::{Append, Out};
 use crate::plan::{Destination, Limits, Pipeline, Place, Plan};
 use crate::server::clock;
-use crate::source::{Decoder, Settings, Wanted, detect};
+use crate::source::{Decoder, Settings, Wanted, Zone, detect};
 
 /// Takes what is new in logs, counts it by category and interval, and sends measurements.
 #[derive(Args, Clone, Debug)]
@@ -179,8 +179,13 @@ fn machine() -> String {
 fn explain(pipelines: &[Pipeline], line: &str, limits: Limits, out: &mut dyn Write) -> Result<u8, Failure> {
     let mut code = FINE;
     for pipeline in pipelines {
-        let settings =
-            Settings { service: pipeline.counting.measurement.clone(), format: None, wanted: Wanted::all(), limits };
+        let settings = Settings {
+            service: pipeline.counting.measurement.clone(),
+            format: None,
+            wanted: Wanted::all(),
+            limits,
+            zone: Zone::utc(),
+        };
         let reader = Reader::new(settings, &pipeline.logs).map_err(Failure::Message)?;
         let kind = match reader.kind {
             Some(kind) => kind,

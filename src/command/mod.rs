@@ -4,6 +4,7 @@ pub mod against;
 mod as_live;
 pub mod check;
 pub mod fmt;
+pub mod format;
 pub mod history;
 pub mod load;
 mod log;
@@ -41,7 +42,7 @@ pub const FOUND: u8 = 1;
 pub const FAILED: u8 = 2;
 
 /// Commands that the contract names and this version does not have.
-const NOT_YET: [&str; 6] = ["state", "format", "suggest", "explain", "query", "lsp"];
+const NOT_YET: [&str; 5] = ["state", "suggest", "explain", "query", "lsp"];
 
 #[derive(Parser)]
 #[command(
@@ -62,6 +63,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Lays threshold files out in one style
     Fmt(fmt::FmtArgs),
+    /// Shows how the lines of logs are read: which format fits, and what each field is used for
+    Format(format::FormatArgs),
     /// Says what thresholds would have said about a history
     Replay(replay::ReplayArgs),
     /// Plays scenarios: events in, the whole expected timeline out
@@ -104,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => with_output(|out, err| check::run(&args, out, err)),
         Command::Fmt(args) => with_output(|out, err| fmt::run(&args, &mut std::io::stdin().lock(), out, err)),
         Command::Load(args) => with_output(|out, err| load::run(&args, out, err)),
+        Command::Format(args) => with_output(|out, err| format::run(&args, out, err)),
         Command::Replay(args) => with_output(|out, err| replay::run(&args, out, err)),
         Command::Notify(args) => with_output(|out, err| notify::run(&args, out, err)),
         Command::Routes(args) => with_output(|out, err| routes::run(&args, out, err)),

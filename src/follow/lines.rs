@@ -415,6 +415,18 @@ impl Lines {
         Print::of(&self.buffer[self.pending.start - length..self.pending.start])
     }
 
+    /// Notes in a generation that everything up to the current line was taken, and that not.
+    pub fn note_before_line(&self, generation: &mut Generation) {
+        let back = usize::try_from(self.offset - self.line_offset).unwrap_or(usize::MAX);
+        let Some(at) = self.pending.start.checked_sub(back) else { return };
+        let length = at.min(usize::try_from(self.line_offset).unwrap_or(usize::MAX));
+        (generation.offset, generation.line) = (self.line_offset, self.number - 1);
+        generation.tail = Print::of(&self.buffer[at - length.min(TAIL)..at]);
+        let known = usize::try_from(self.line_offset).unwrap_or(usize::MAX).min(self.start.len());
+        generation.head = Print::of(&self.start[..known]);
+        generation.packed = self.packing != Packing::Plain;
+    }
+
     /// Notes in a generation that everything up to here was taken. A line that has no end yet was not.
     pub fn note(&self, generation: &mut Generation) {
         (generation.offset, generation.line, generation.tail) = match &self.long {

@@ -17,7 +17,11 @@ pub fn explain(pipeline: &Pipeline, kind: &Kind, decoder: &Decoder, line: &[u8])
     let _ = writeln!(out, "format    {}", kind.name());
     let mut event = Event::at(Timestamp::MIN);
     match decoder.read(line, &mut event) {
-        Ok(()) => {}
+        Ok(true) => {}
+        Ok(false) => {
+            let _ = writeln!(out, "nothing   a header, a part of a line, or no request: it is passed over");
+            return out;
+        }
         Err(refused @ Refused::NotUnderstood { at, .. }) => {
             let line = String::from_utf8_lossy(line);
             let blanks = String::from_utf8_lossy(&line.as_bytes()[..at.min(line.len())]).chars().count();

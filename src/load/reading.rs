@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::engine::{Event, Value};
 use crate::follow::{self, Beginning, Found, Generation, Lines, Taken, Turn};
 use crate::plan::{Format, Logs, Timestamp};
-use crate::source::{Decoder, Kind, LogFormat, Refused, Settings, detect};
+use crate::source::{Decoder, Kind, LogFormat, Refused, Settings, Zone, detect};
 
 /// So many logs are read at a time.
 const AT_ONCE: usize = 64;
@@ -36,7 +36,11 @@ impl Reader {
             Some(Format::Written(text)) => Some(LogFormat::parse(text)?),
             Some(Format::Regex(text)) => Some(LogFormat::regex(text)?),
         };
-        Ok(Reader { settings, kind: format.map(Kind::Log) })
+        let zone = match &logs.zone {
+            Some(name) => Zone::named(name)?,
+            None => Zone::machine(),
+        };
+        Ok(Reader { settings: Settings { zone, ..settings }, kind: format.map(Kind::Log) })
     }
 }
 
@@ -100,6 +104,8 @@ struct Open {
     /// What is written behind this meanwhile is for the next run: whoever writes fast must not keep this one from ending.
     until: u64,
     decoder: Decoder,
+    /// Where parts of a line begin whose last part has not come.
+    before_parts: Option<Generation>,
     known: Option<usize>,
     generation: Generation,
     settled: bool,
@@ -278,10 +284,17 @@ impl Log {
         };
         self.kind = Some(kind.clone());
         let decoder = Decoder::new(&kind, &reader.settings);
+        decoder.set_age(Timestamp::from_micros(i64::try_from(found.stamp.modified / 1_000).unwrap_or(i64::MAX)));
+        let mut unused = Event::at(Timestamp::MIN);
+        for line in generation.header.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let _ = decoder.read(line, &mut unused);
+        }
+        drop(unused);
+        decoder.set_last(generation.last);
         generation.path.clone_from(&found.path);
         generation.stamp = found.stamp;
         let until = if beginning.is_packed() { u64::MAX } else { found.stamp.size };
-        Some(Open { path, lines, until, decoder, known, generation, settled: false })
+        Some(Open { path, lines, until, decoder, before_parts: None, known, generation, settled: false })
     }
 }
 
@@ -314,6 +327,7 @@ impl Open {
         let began = self.lines.offset();
         let limit = reader.settings.limits.line_bytes;
         let mut spare = Attributes::new();
+        let mut last = None;
         loop {
             let taken = match self.lines.advance() {
                 Ok(taken) => taken,
@@ -329,19 +343,35 @@ impl Open {
                     let mut event = Event::at(Timestamp::MIN);
                     event.attributes = emptied(spare);
                     match self.decoder.read(line, &mut event) {
-                        Ok(()) => {
+                        Ok(true) => {
                             *at = (*at).max(event.time);
+                            last = Some(event.time);
                             f(Line::Event { event: &event, place });
                         }
+                        Ok(false) => {}
                         Err(why) => f(Line::Refused { why, place }),
                     }
                     spare = emptied(event.attributes);
+                    if self.decoder.is_in_parts() {
+                        // Whoever goes on behind a part loses it.
+                        if self.before_parts.is_none() {
+                            let mut before = self.generation.clone();
+                            self.lines.note_before_line(&mut before);
+                            self.before_parts = Some(before);
+                        }
+                    } else {
+                        self.before_parts = None;
+                    }
                 }
                 Taken::TooLong => f(Line::Refused { why: Refused::TooLong { limit }, place }),
-                Taken::End | Taken::Cut | Taken::Other => return (self.lines.offset() - began, true),
+                Taken::End | Taken::Cut | Taken::Other => {
+                    self.generation.last = last.or(self.generation.last);
+                    return (self.lines.offset() - began, true);
+                }
             }
             let offset = self.lines.offset();
             if offset - began >= TURN || offset >= self.until {
+                self.generation.last = last.or(self.generation.last);
                 return (offset - began, offset >= self.until);
             }
         }
@@ -349,8 +379,13 @@ impl Open {
 
     /// Notes how far it was taken; a file of which nothing was taken is not remembered.
     fn note(&mut self, generations: &mut Vec<Generation>) {
-        self.lines.note(&mut self.generation);
+        match &self.before_parts {
+            Some(before) => self.generation.clone_from(before),
+            None => self.lines.note(&mut self.generation),
+        }
         self.generation.settled = self.settled;
+        self.generation.header = self.decoder.header().join(&b'\n');
+        self.generation.header.truncate(HEADER);
         if self.generation.offset == 0 {
             return;
         }

@@ -29,7 +29,7 @@ pub use route::{Route, Routing};
 pub use scenario::{Expected, Plain, Scenario, Sequence, Series};
 pub use server::{EventTime, Exposed, Listener, Secret, Server, TlsListener};
 pub use threshold::{Measure, Output, Policy, Rank, Service, Thin, Threshold, json_number};
-pub use time::{Interval, Timestamp};
+pub use time::{Civil, Interval, Timestamp};
 
 /// Everything that a configuration says, checked.
 #[derive(Clone, Debug)]

@@ -23,6 +23,21 @@ impl From<Timestamp> for i64 {
     }
 }
 
+/// What a calendar and a clock show, in whatever zone. There may be no such date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Civil {
+    pub year: i64,
+    /// From 1.
+    pub month: u8,
+    /// From 1.
+    pub day: u8,
+    pub hour: u8,
+    pub minute: u8,
+    /// 60 is the next second.
+    pub second: u8,
+    pub micros: u32,
+}
+
 /// A length of time above nothing and at most a hundred years, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
@@ -163,6 +178,30 @@ impl Timestamp {
         self.0
     }
 
+    /// The date and the time of day in UTC.
+    pub fn civil(self) -> Civil {
+        let secs = self.0.div_euclid(SECOND);
+        let days = secs.div_euclid(DAY) + 719_468;
+        let of_day = secs.rem_euclid(DAY);
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted = (5 * day_of_year + 2) / 153;
+        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+        // Each is within its bounds, whatever the time.
+        let small = |n: i64| u8::try_from(n).unwrap_or(0);
+        Civil {
+            year: year_of_era + era * 400 + i64::from(month <= 2),
+            month: small(month),
+            day: small(day_of_year - (153 * shifted + 2) / 5 + 1),
+            hour: small(of_day / 3600),
+            minute: small(of_day / 60 % 60),
+            second: small(of_day % 60),
+            micros: u32::try_from(self.0.rem_euclid(SECOND)).unwrap_or(0),
+        }
+    }
+
     /// Later (or, below zero, earlier) by so many microseconds; stays within the years 1 to 9999.
     pub fn plus(self, micros: i64) -> Timestamp {
         Timestamp::clamped(self.0.saturating_add(micros))
@@ -172,19 +211,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC, with as many decimals as it takes: `2023-11-14T22:20:00Z`, `…:00.25Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secs = self.0.div_euclid(SECOND);
-        let micros = self.0.rem_euclid(SECOND);
-        let days = secs.div_euclid(DAY) + 719_468;
-        let of_day = secs.rem_euclid(DAY);
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+        let Civil { year, month, day, hour, minute, second, micros } = self.civil();
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
         if micros != 0 {
             let digits = format!("{micros:06}");

@@ -352,7 +352,7 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// The error of an input that could be read up to some line.
-pub(super) fn read_error(path: &str, lines: &Lines, error: &io::Error) -> InputError {
+pub fn read_error(path: &str, lines: &Lines, error: &io::Error) -> InputError {
     let cause = match error.kind() {
         io::ErrorKind::UnexpectedEof => "the compressed file is cut off here".to_owned(),
         _ => cause(error),

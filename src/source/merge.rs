@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use super::detect::{Kind, detect};
 use super::input::{self, Counter, InputError, Line, Lines, Sizes};
 use super::log::{LogDecoder, LogFormat};
-use super::{Refused, Wanted, edn, json};
+use super::{Refused, Wanted, Zone, edn, json};
 use crate::engine::{Event, Value};
 use crate::plan::{Limits, Timestamp};
 
@@ -23,6 +23,8 @@ pub struct Settings {
     pub format: Option<LogFormat>,
     pub wanted: Wanted,
     pub limits: Limits,
+    /// Of lines that do not say theirs.
+    pub zone: Zone,
 }
 
 /// One step of reading.
@@ -92,6 +94,7 @@ impl Decoder {
             Kind::Edn => Decoder::Edn { wanted, most_attributes },
             Kind::Log(format) => {
                 let decoder = format.decoder(&settings.service, &wanted).limited(settings.limits.line_bytes);
+                let decoder = decoder.in_zone(settings.zone.clone());
                 Decoder::Log(Box::new(decoder))
             }
         }
@@ -115,6 +118,33 @@ impl Decoder {
     pub fn start(&self) {
         if let Decoder::Log(log) = self {
             log.start();
+        }
+    }
+
+    /// Says when the file was written to last; None: it is written now.
+    pub fn set_age(&self, age: Option<Timestamp>) {
+        if let Decoder::Log(log) = self {
+            log.set_age(age);
+        }
+    }
+
+    /// Says when the line before was, which was read by another decoder.
+    pub fn set_last(&self, last: Option<Timestamp>) {
+        if let Decoder::Log(log) = self {
+            log.set_last(last);
+        }
+    }
+
+    /// Whether parts of a line came whose last part did not: whoever goes on from here loses it.
+    pub fn is_in_parts(&self) -> bool {
+        matches!(self, Decoder::Log(log) if log.is_amid())
+    }
+
+    /// Header lines that lines behind need: whoever goes on in the middle of a file reads them first.
+    pub fn header(&self) -> Vec<Vec<u8>> {
+        match self {
+            Decoder::Log(log) => log.header(),
+            Decoder::Json { .. } | Decoder::Edn { .. } => Vec::new(),
         }
     }
 

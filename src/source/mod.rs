@@ -6,6 +6,7 @@ pub mod json;
 pub mod log;
 pub mod recording;
 pub mod riemann;
+pub mod zone;
 
 mod bytes;
 mod detect;
@@ -21,3 +22,4 @@ pub use log::LogFormat;
 pub use merge::{Decoder, Inputs, Place, Read, Settings};
 pub use refused::Refused;
 pub use wanted::Wanted;
+pub use zone::Zone;

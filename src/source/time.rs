@@ -1,5 +1,8 @@
 //! Times and durations as sources write them.
 
+use std::cell::Cell;
+
+use super::Zone;
 use crate::plan::{Number, Timestamp};
 
 /// Reads seconds since 1970, a JSON number; what is finer than a microsecond is cut off towards the past.
@@ -152,28 +155,44 @@ pub struct Civil {
     pub micros: u32,
 }
 
-/// When that was: the one place that assumes a zone (UTC) and guesses a year.
-///
-/// Without a year it is the one that brings it nearest to `last`, the time of the line before; on the first line the
-/// last one that is not ahead of the clock by more than a day.
-pub fn assumed(civil: Civil, last: Option<Timestamp>) -> Option<Timestamp> {
-    let Civil { month, day, hour, minute, second, micros, .. } = civil;
-    let in_year = |year: i64| Timestamp::from_civil(year, month, day, hour, minute, second, micros);
-    if let Some(year) = civil.year {
-        return in_year(year);
+/// What is known of times that do not say their zone, or their year.
+#[derive(Clone, Debug)]
+pub struct Local {
+    pub zone: Zone,
+    /// The time of the line before.
+    pub last: Cell<Option<Timestamp>>,
+    /// When the file was written to last; None: it is written now.
+    pub age: Cell<Option<Timestamp>>,
+}
+
+impl Local {
+    pub fn new(zone: Zone) -> Local {
+        Local { zone, last: Cell::new(None), age: Cell::new(None) }
     }
-    let year_of = |time: Timestamp| 1970 + time.micros().div_euclid(31_556_952_000_000);
-    match last {
-        Some(last) => (year_of(last) - 1..=year_of(last) + 1)
-            .filter_map(in_year)
-            .min_by_key(|time| time.micros().abs_diff(last.micros())),
-        None => {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?.as_micros();
-            let latest = Timestamp::from_micros(i64::try_from(now).ok()? + 86_400_000_000)?;
-            // February 29th is up to eight years back.
-            (year_of(latest) - 8..=year_of(latest) + 1).rev().filter_map(in_year).find(|time| *time <= latest)
+
+    /// When that was.
+    pub fn resolve(&self, civil: Civil) -> Option<Timestamp> {
+        self.resolve_in(&self.zone, civil)
+    }
+
+    /// When that was in universal time.
+    pub fn resolve_utc(&self, civil: Civil) -> Option<Timestamp> {
+        self.resolve_in(&Zone::utc(), civil)
+    }
+
+    fn resolve_in(&self, zone: &Zone, civil: Civil) -> Option<Timestamp> {
+        let Civil { year, month, day, hour, minute, second, micros } = civil;
+        let plain = |year| crate::plan::Civil { year, month, day, hour, minute, second, micros };
+        match year {
+            Some(year) => zone.resolve(plain(year), self.last.get()),
+            None => zone.resolve_without_year(plain(0), self.last.get(), self.age.get().unwrap_or_else(now)),
         }
     }
+}
+
+fn now() -> Timestamp {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::clamped(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// The month of a name as in `Nov`, from 1.

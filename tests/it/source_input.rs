@@ -44,7 +44,13 @@ impl Drop for Folder {
 }
 
 fn settings() -> Settings {
-    Settings { service: "http".to_owned(), format: None, wanted: Wanted::all(), limits: Limits::default() }
+    Settings {
+        service: "http".to_owned(),
+        format: None,
+        wanted: Wanted::all(),
+        limits: Limits::default(),
+        zone: highwater::source::Zone::utc(),
+    }
 }
 
 /// What comes of reading inputs, with the folder taken out of each line.

@@ -217,6 +217,10 @@ pub(super) fn subs(call: &Call, context: &mut Context) -> Option<Expression> {
 
 pub(super) fn part(call: &Call, context: &mut Context) -> Option<Expression> {
     let [text, part] = call.arguments else { return None };
+    if let Kind::Set(_) | Kind::Vector(_) = &text.kind {
+        let example = "`(or (= :status-code 200) (= :status-code 201))`, or `(case :status-code (200 201) true)`";
+        return context.refuse(catalogue::argument_is_no(text, call.name, "a text", example));
+    }
     let side = match call.name {
         "starts-with?" => Side::Start,
         "ends-with?" => Side::End,

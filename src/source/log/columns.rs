@@ -95,7 +95,7 @@ impl Columns {
     ///
     /// # Errors
     /// [`Refused::NotUnderstood`] for another number of columns or none known, and those of [`Gathered::finish`].
-    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>, times: &Times) -> Result<bool, Refused> {
+    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>, times: &Times<'_>) -> Result<bool, Refused> {
         if let Some(header) = line.strip_prefix(b"#") {
             return self.read_header(header).map(|()| false);
         }

@@ -13,7 +13,8 @@ use super::scanned::Scanned;
 use super::{LogFormat, Syntax};
 use crate::engine::{Event, Value};
 use crate::plan::{Limits, Timestamp};
-use crate::source::{Refused, Wanted};
+use crate::source::time::Local;
+use crate::source::{Refused, Wanted, Zone};
 
 /// Reads lines of one format for one service.
 ///
@@ -24,7 +25,7 @@ pub struct LogDecoder {
     lines: Lines,
     /// Whether a line is first tried as it is, since the format itself may look like a prefix.
     tries_whole: bool,
-    last: Cell<Option<Timestamp>>,
+    local: Local,
     /// Parts of a line on standard output, and on standard error.
     parts: [RefCell<Parts>; 2],
     /// Which of them the last line ended.
@@ -74,7 +75,7 @@ impl LogFormat {
                 Syntax::Scanned(compiled) => compiled.begins_with_bar(),
                 _ => false,
             },
-            last: Cell::new(None),
+            local: Local::new(Zone::utc()),
             parts: Default::default(),
             ended: Cell::new(None),
             limit: Limits::default().line_bytes,
@@ -86,6 +87,21 @@ impl LogDecoder {
     /// The same, which joins parts to lines of at most so many bytes.
     pub fn limited(self, line_bytes: usize) -> LogDecoder {
         LogDecoder { limit: line_bytes, ..self }
+    }
+
+    /// The same, which reads times that do not say their zone as those of this one, rather than as UTC.
+    pub fn in_zone(self, zone: Zone) -> LogDecoder {
+        LogDecoder { local: Local::new(zone), ..self }
+    }
+
+    /// Says when the file was written to last: times without a year are of the year before that.
+    pub fn set_age(&self, age: Option<Timestamp>) {
+        self.local.age.set(age);
+    }
+
+    /// Says when the line before was, which was read by another decoder.
+    pub fn set_last(&self, last: Option<Timestamp>) {
+        self.local.last.set(last);
     }
 
     /// Reads one line, without its end; None for a line that says nothing of its own: a header, a part of a line that
@@ -106,7 +122,7 @@ impl LogDecoder {
         let read = self.read_at(line, event, None, NESTED);
         if let Ok(true) = read {
             event.service = Value::bytes(&self.service);
-            self.last.set(Some(event.time));
+            self.local.last.set(Some(event.time));
         }
         read
     }
@@ -120,7 +136,7 @@ impl LogDecoder {
 
     /// Forgets what it remembers, as at the start of another file.
     pub fn start(&self) {
-        self.last.set(None);
+        self.local.last.set(None);
         for parts in &self.parts {
             *parts.borrow_mut() = Parts::default();
         }
@@ -154,7 +170,7 @@ impl LogDecoder {
         if raw.is_ok() && self.tries_whole {
             return raw;
         }
-        match prefix::find(line, self.last.get()) {
+        match prefix::find(line, &self.local) {
             Some(prefix) => self.split_raw(&line[prefix.length..]).or(raw),
             None => raw,
         }
@@ -182,7 +198,7 @@ impl LogDecoder {
         instead: Option<Timestamp>,
         nested: usize,
     ) -> Result<bool, Refused> {
-        let found = if nested == 0 { None } else { prefix::find(line, self.last.get()) };
+        let found = if nested == 0 { None } else { prefix::find(line, &self.local) };
         let Some(prefix) = found else { return self.read_raw(line, event, instead) };
         if self.tries_whole {
             if let Ok(read) = self.read_raw(line, event, instead) {
@@ -275,9 +291,9 @@ impl LogDecoder {
         instead: Option<Timestamp>,
     ) -> Result<bool, Refused> {
         if let Lines::Scanned(scanned) = &self.lines {
-            return scanned.read(line, event, instead).map(|()| true);
+            return scanned.read(line, event, instead, &self.local).map(|()| true);
         }
-        let times = Times { instead, last: self.last.get(), offset: 0 };
+        let times = Times { instead, local: &self.local, offset: 0 };
         match &self.lines {
             Lines::Columns(columns) => columns.read(line, event, &times),
             Lines::Matcher(matcher) => matcher.read(line, event, &times).map(|()| true),

@@ -8,6 +8,7 @@ use super::request::{Request, path_and_query};
 use super::shape;
 use crate::engine::{Event, Value};
 use crate::plan::{Number, Timestamp};
+use crate::source::time::Local;
 use crate::source::{Refused, Wanted, json, time};
 
 type Text<'a> = Cow<'a, [u8]>;
@@ -71,12 +72,12 @@ impl Computed {
 }
 
 /// What a line without a time of its own goes by.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Times {
+#[derive(Clone, Copy, Debug)]
+pub struct Times<'l> {
     /// The time of the prefix in front of it.
     pub instead: Option<Timestamp>,
     /// Of the line before.
-    pub last: Option<Timestamp>,
+    pub local: &'l Local,
     /// Microseconds by which columns without a zone are east of UTC.
     pub offset: i64,
 }
@@ -84,7 +85,7 @@ pub struct Times {
 impl<'a> Gathered<'a> {
     /// Notes the value of a field, if it has one: nothing and `-` are none.
     #[inline]
-    pub fn take(&mut self, entry: &Entry, value: Text<'a>, times: &Times) {
+    pub fn take(&mut self, entry: &Entry, value: Text<'a>, times: &Times<'_>) {
         let rank = entry.rank;
         if matches!(&*value, b"" | b"-") {
             return;
@@ -107,7 +108,7 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn take_time(&mut self, entry: &Entry, value: Text<'a>, times: &Times) {
+    fn take_time(&mut self, entry: &Entry, value: Text<'a>, times: &Times<'_>) {
         let (is_start, text) = match entry.role {
             Role::StartTime(text) => (true, text),
             Role::Time(text) => (false, text),
@@ -120,7 +121,7 @@ impl<'a> Gathered<'a> {
         let read = match text {
             TimeText::Seconds => time::seconds(&value),
             TimeText::Iso8601 => Timestamp::from_rfc3339(&value),
-            _ => shape::time(&value, times.last),
+            _ => shape::time(&value, times.local),
         };
         match (read, is_start) {
             (Some(time), true) => self.start.offer(entry.rank, time),
@@ -147,7 +148,7 @@ impl<'a> Gathered<'a> {
     ///
     /// # Errors
     /// [`Refused::NoTime`], [`Refused::TimeNotUnderstood`], and a status that is none.
-    pub fn finish(self, computed: &Computed, times: &Times, event: &mut Event<'a>) -> Result<(), Refused> {
+    pub fn finish(self, computed: &Computed, times: &Times<'_>, event: &mut Event<'a>) -> Result<(), Refused> {
         let took = self.duration.value.as_ref().and_then(|(text, unit)| took(text, *unit));
         event.time = self.time(took, times)?;
         if let Some((text, _)) = self.duration.value
@@ -194,7 +195,7 @@ impl<'a> Gathered<'a> {
         Ok(())
     }
 
-    fn time(&self, took: Option<Number>, times: &Times) -> Result<Timestamp, Refused> {
+    fn time(&self, took: Option<Number>, times: &Times<'_>) -> Result<Timestamp, Refused> {
         if let Some(start) = self.start.value
             && let Some(took) = took.filter(|took| took.to_f64() >= 0.0)
             && (self.end.value.is_none() || self.start.rank > self.end.rank)

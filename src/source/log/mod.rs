@@ -30,6 +30,7 @@ mod prefix;
 mod request;
 mod scanned;
 mod shape;
+mod uses;
 
 pub use decode::{LogDecoder, Split};
 pub use known::NAMES;
@@ -61,6 +62,17 @@ enum Syntax {
     Pairs(pairs::Syntax),
     Pattern(Pattern),
     Scanned(Compiled),
+}
+
+impl Syntax {
+    /// How keys are understood, where there are any.
+    fn dialect(&self) -> Dialect {
+        match self {
+            Syntax::Columns(dialect) | Syntax::Objects { dialect, .. } => *dialect,
+            Syntax::Pairs(pairs::Syntax::Ltsv) => Dialect::Ltsv,
+            Syntax::Pairs(pairs::Syntax::Logfmt) | Syntax::Pattern(_) | Syntax::Scanned(_) => Dialect::Plain,
+        }
+    }
 }
 
 /// What the time of an event is that a format reads.

@@ -31,7 +31,7 @@ impl Objects {
     ///
     /// # Errors
     /// What JSON expects, and those of [`Gathered::finish`].
-    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>, times: &Times) -> Result<bool, Refused> {
+    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>, times: &Times<'_>) -> Result<bool, Refused> {
         let mut scanner = Scanner::new(line);
         let mut gathered = Gathered::default();
         let mut path = Vec::new();
@@ -54,7 +54,7 @@ impl Objects {
         depth: usize,
         gathered: &mut Gathered<'a>,
         event: &mut Event<'a>,
-        times: &Times,
+        times: &Times<'_>,
     ) -> Result<(), Refused> {
         let depth = depth.checked_sub(1).ok_or(Refused::TooDeep { limit: DEPTH })?;
         scanner.skip_blanks();
@@ -159,7 +159,7 @@ fn take<'a>(
     depth: usize,
     gathered: &mut Gathered<'a>,
     event: &mut Event<'a>,
-    times: &Times,
+    times: &Times<'_>,
 ) -> Result<(), Refused> {
     let start = scanner.place();
     let value: Cow<'a, [u8]> = if let Some(text) = scanner.plain_string() {

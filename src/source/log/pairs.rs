@@ -39,7 +39,7 @@ impl Pairs {
     ///
     /// # Errors
     /// A line without a key, and those of [`Gathered::finish`].
-    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>, times: &Times) -> Result<(), Refused> {
+    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>, times: &Times<'_>) -> Result<(), Refused> {
         let mut gathered = Gathered::default();
         let mut rest = line;
         let mut any = false;

@@ -206,7 +206,7 @@ impl Matcher {
     ///
     /// # Errors
     /// That the expression does not match, and those of [`Gathered::finish`].
-    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>, times: &Times) -> Result<(), Refused> {
+    pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>, times: &Times<'_>) -> Result<(), Refused> {
         let mut gathered = Gathered::default();
         self.each(line, &mut |at, value: &'a [u8]| {
             let entry = &self.entries[at];

@@ -2,7 +2,7 @@
 
 use super::shape;
 use crate::plan::Timestamp;
-use crate::source::time;
+use crate::source::time::Local;
 
 /// A prefix that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,18 +32,18 @@ pub enum Stream {
 
 /// The prefix of a line; `last` is the time of the line before.
 #[inline]
-pub fn find(line: &[u8], last: Option<Timestamp>) -> Option<Prefix> {
+pub fn find(line: &[u8], local: &Local) -> Option<Prefix> {
     match line {
-        [b'<', ..] => syslog(line, last),
-        [b'A'..=b'Z', _, _, b' ', ..] => syslog(line, last),
-        [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => cri(line).or_else(|| syslog(line, last)),
+        [b'<', ..] => syslog(line, local),
+        [b'A'..=b'Z', _, _, b' ', ..] => syslog(line, local),
+        [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => cri(line).or_else(|| syslog(line, local)),
         _ => None,
     }
     .or_else(|| compose(line))
 }
 
 /// `<PRI>`, perhaps, then RFC 5424 or the older form, whose time may also be written as RFC 3339.
-fn syslog(line: &[u8], last: Option<Timestamp>) -> Option<Prefix> {
+fn syslog(line: &[u8], local: &Local) -> Option<Prefix> {
     let mut at = 0;
     if line.first() == Some(&b'<') {
         let digits = line[1..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
@@ -57,7 +57,7 @@ fn syslog(line: &[u8], last: Option<Timestamp>) -> Option<Prefix> {
     }
     let rest = &line[at..];
     let (time, length) = match shape::syslog(rest) {
-        Some((civil, length)) => (time::assumed(civil, last), length),
+        Some((civil, length)) => (local.resolve(civil), length),
         None => {
             let length = word(rest);
             (Some(Timestamp::from_rfc3339(&rest[..length])?), length)

@@ -13,6 +13,7 @@ use super::shape;
 use crate::engine::{Event, Value};
 use crate::plan::{Number, Timestamp};
 use crate::source::bytes::find;
+use crate::source::time::Local;
 use crate::source::{Refused, Wanted, time};
 
 /// Reads lines of one compiled format.
@@ -156,6 +157,7 @@ impl Scanned {
         line: &'a [u8],
         event: &mut Event<'a>,
         instead: Option<Timestamp>,
+        local: &Local,
     ) -> Result<(), Refused> {
         let format = &self.format;
         let mut rest = line
@@ -171,7 +173,7 @@ impl Scanned {
             match step.variable.role {
                 Role::Plain => {}
                 Role::Time(text) | Role::StartTime(text) => {
-                    event.time = self.time(value, text, line.len() - rest.len())?;
+                    event.time = self.time(value, text, local, line.len() - rest.len())?;
                 }
                 Role::Duration { milliseconds } => {
                     let value = match (format.escape, value) {
@@ -339,7 +341,7 @@ impl Scanned {
     }
 
     #[inline]
-    fn time(&self, value: &[u8], text: TimeText, at: usize) -> Result<Timestamp, Refused> {
+    fn time(&self, value: &[u8], text: TimeText, local: &Local, at: usize) -> Result<Timestamp, Refused> {
         let read = match text {
             TimeText::CommonLogFormat => {
                 let (last, time) = self.last_time.get();
@@ -356,7 +358,7 @@ impl Scanned {
                 read
             }
             TimeText::Iso8601 => Timestamp::from_rfc3339(value),
-            TimeText::Shape => shape::time(value, None),
+            TimeText::Shape => shape::time(value, local),
             TimeText::Seconds => time::seconds(value),
             TimeText::Milliseconds | TimeText::Microseconds => {
                 let places = if text == TimeText::Milliseconds { 3 } else { 0 };

@@ -1,28 +1,28 @@
 //! Times and durations that are read by what they look like, where no format says how they are written.
 
 use crate::plan::{Number, Timestamp};
-use crate::source::time::{self, CLF_LENGTH, Civil};
+use crate::source::time::{self, CLF_LENGTH, Civil, Local};
 
 /// Reads a time by its shape; `last` is the time of the line before, which a missing year is guessed from.
 ///
 /// `22/Nov/2026:15:46:35 +0000` (perhaps in brackets, with a fraction instead of a zone), ISO 8601 with `T` or a blank,
 /// with or without a zone, `2026/11/22 15:46:35`, seconds to nanoseconds since 1970 by their magnitude,
 /// `Nov 22 15:46:35`, `Sun Nov 22 15:46:35 2026`.
-pub fn time(text: &[u8], last: Option<Timestamp>) -> Option<Timestamp> {
+pub fn time(text: &[u8], local: &Local) -> Option<Timestamp> {
     let text = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]")).unwrap_or(text);
     match text {
         [b'0'..=b'9', _, b'/', ..] if text.len() == CLF_LENGTH => {
-            time::common_log_format(text).or_else(|| time::assumed(clf_without_zone(text)?, last))
+            time::common_log_format(text).or_else(|| local.resolve(clf_without_zone(text)?))
         }
-        [b'0'..=b'9', _, b'/', ..] => time::assumed(clf_without_zone(text)?, last),
+        [b'0'..=b'9', _, b'/', ..] => local.resolve(clf_without_zone(text)?),
         [_, _, _, _, b'-' | b'/', ..] if text[0].is_ascii_digit() => {
-            Timestamp::from_rfc3339(text).or_else(|| iso_otherwise(text, last))
+            Timestamp::from_rfc3339(text).or_else(|| iso_otherwise(text, local))
         }
         [b'0'..=b'9', ..] => epoch(text),
-        [b'A'..=b'Z', _, _, b' ', b'A'..=b'Z', ..] => time::assumed(ctime(text)?, last),
+        [b'A'..=b'Z', _, _, b' ', b'A'..=b'Z', ..] => local.resolve(ctime(text)?),
         [b'A'..=b'Z', ..] => {
             let (civil, length) = syslog(text)?;
-            (length == text.len()).then(|| time::assumed(civil, last))?
+            (length == text.len()).then(|| local.resolve(civil))?
         }
         _ => None,
     }
@@ -79,7 +79,7 @@ pub fn clf_without_zone(text: &[u8]) -> Option<Civil> {
 }
 
 /// What looks like RFC 3339 and is not: no zone, one behind a blank, slashes in the date.
-fn iso_otherwise(text: &[u8], last: Option<Timestamp>) -> Option<Timestamp> {
+fn iso_otherwise(text: &[u8], local: &Local) -> Option<Timestamp> {
     let date = text.get(..10)?;
     let is_laid_out = date[4] == date[7] && matches!(text.get(10), Some(b'T' | b' ' | b'_'));
     if !is_laid_out {
@@ -90,11 +90,11 @@ fn iso_otherwise(text: &[u8], last: Option<Timestamp>) -> Option<Timestamp> {
     let (month, day) = (two(&date[5..7])?, two(&date[8..])?);
     let civil = Civil { year: Some(year(&date[..4])?), month, day, hour, minute, second, micros };
     match text[19 + length..].trim_ascii() {
-        b"" => time::assumed(civil, last),
+        b"" => local.resolve(civil),
         zone => {
             let zone = if matches!(zone, b"UTC" | b"GMT") { b"Z" } else { zone };
-            let local = time::assumed(civil, last)?;
-            Some(local.plus(-zone_offset(zone)?))
+            let read = local.resolve_utc(civil)?;
+            Some(read.plus(-zone_offset(zone)?))
         }
     }
 }
@@ -200,10 +200,12 @@ fn go_duration(text: &[u8]) -> Option<Number> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Zone;
 
     #[test]
     fn times_are_read_by_their_shape() {
-        let last = Timestamp::from_rfc3339(b"2024-02-25T16:00:00Z");
+        let local = Local::new(Zone::utc());
+        local.age.set(Timestamp::from_rfc3339(b"2024-02-25T16:00:00Z"));
         for (text, expected) in [
             ("22/Nov/2026:15:46:35 +0000", "2026-11-22T15:46:35Z"),
             ("[22/Nov/2026:15:46:35 +0330]", "2026-11-22T12:16:35Z"),
@@ -224,33 +226,27 @@ mod tests {
             ("Dec 31 23:59:59", "2023-12-31T23:59:59Z"),
             ("Sun Mar 13 22:49:12 2016", "2016-03-13T22:49:12Z"),
         ] {
-            let read = time(text.as_bytes(), last).map(|time| time.to_string());
+            let read = time(text.as_bytes(), &local).map(|time| time.to_string());
             assert_eq!(read.as_deref(), Some(expected), "{text}");
         }
         for text in
             ["", "x", "now", "22/Nov", "22/Nov/2026:15:46:35 +00", "2026-11-22", "Feb 25", "Feb 25 16:19:38 x", "12ab"]
         {
-            assert_eq!(time(text.as_bytes(), last), None, "{text}");
+            assert_eq!(time(text.as_bytes(), &local), None, "{text}");
         }
     }
 
     #[test]
-    fn a_missing_year_is_the_nearest_one_that_is_not_ahead() {
-        let civil = |month, day| Civil { year: None, month, day, hour: 12, minute: 0, second: 0, micros: 0 };
-        let last = Timestamp::from_rfc3339(b"2025-01-01T00:00:10Z");
-        assert_eq!(
-            time::assumed(civil(12, 31), last).map(|time| time.to_string()).as_deref(),
-            Some("2024-12-31T12:00:00Z")
-        );
-        assert_eq!(
-            time::assumed(civil(1, 2), last).map(|time| time.to_string()).as_deref(),
-            Some("2025-01-02T12:00:00Z")
-        );
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_micros();
-        for month in 1..=12 {
-            let time = time::assumed(civil(month, 1), None).expect("a time").micros() as i128;
-            let ahead = time - now as i128;
-            assert!((-366 * 86_400_000_000..=86_400_000_000).contains(&ahead), "{month}");
+    fn a_time_without_a_zone_is_that_of_the_given_one() {
+        let local = Local::new(Zone::named("+02:00").expect("an offset"));
+        for (text, expected) in [
+            ("2026-11-22 15:46:35", "2026-11-22T13:46:35Z"),
+            ("2026-11-22 15:46:35 +0100", "2026-11-22T14:46:35Z"),
+            ("22/Nov/2026:15:46:35 +0000", "2026-11-22T15:46:35Z"),
+            ("25/Feb/2019:16:19:48.143", "2019-02-25T14:19:48.143Z"),
+        ] {
+            let read = time(text.as_bytes(), &local).map(|time| time.to_string());
+            assert_eq!(read.as_deref(), Some(expected), "{text}");
         }
     }
 
