@@ -21,6 +21,12 @@ const ROUNDS: usize = 10;
 /// So often the same frames are read in a round, which is then long enough for the system's clock.
 const PASSES: usize = 64;
 
+/// As people write it for [`input::NGINX_TIMED`].
+const REGEX: &str = concat!(
+    r#"regex:(?P<remote_addr>\S+) - (?P<remote_user>\S+) \[(?P<time>[^\]]+)\] "(?P<request>[^"]*)" (?P<status>\d+) "#,
+    r#"(?P<bytes>\d+) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)" rt=(?P<request_time>[\d.]+) urt="(?P<urt>[^"]*)""#
+);
+
 fn main() {
     let named = |name: &str| Some(LogFormat::parse(name).expect("a log format"));
     let timed = input::nginx_timed(input::SEED, BYTES);
@@ -32,6 +38,11 @@ fn main() {
     measure("Apache combined", &combined, &named("combined"), &["status-code"]);
     measure("JSON events", &json, &None, &["metric", "status-code"]);
     measure("JSON events", &json, &None, &["metric", "status-code", "host", "path"]);
+    let common = ["metric", "status-code", "path"];
+    measure("JSON nginx", &input::nginx_json(input::SEED, BYTES), &named("nginx_json"), &common);
+    measure("JSON Caddy", &input::caddy(input::SEED, BYTES), &named("caddy"), &common);
+    measure("LTSV", &input::ltsv(input::SEED, BYTES), &named("ltsv"), &common);
+    measure("regex, one pass", &timed, &named(REGEX), &common);
     for batch in [1, 100] {
         let frames = riemann_frames(&json[..json.len() / 8], batch);
         measure_riemann(&frames, batch, &["metric"]);

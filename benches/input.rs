@@ -46,6 +46,46 @@ pub fn json_events(seed: u64, bytes: usize) -> Vec<u8> {
     })
 }
 
+/// An access log as nginx writes it with `escape=json`.
+pub fn nginx_json(seed: u64, bytes: usize) -> Vec<u8> {
+    write_lines(seed, bytes, |request, out| {
+        let Request { path, status, host, bytes, agent, .. } = request;
+        let (secs, thousandths, took) = (request.at / 1000, request.at % 1000, request.millis / 1000.0);
+        writeln!(
+            out,
+            r#"{{"time":"2023-11-14T22:13:20+00:00","msec":{secs}.{thousandths:03},"remote_addr":"10.0.0.{host}","method":"GET","uri":"/api/v1/item/{path}?page={host}","status":{status},"bytes":{bytes},"request_time":{took:.3},"urt":"{took:.3}","ua":"{agent}","ref":""}}"#
+        )
+        .expect("memory can be written");
+    })
+}
+
+/// An access log of Caddy, with the headers of requests and responses.
+pub fn caddy(seed: u64, bytes: usize) -> Vec<u8> {
+    write_lines(seed, bytes, |request, out| {
+        let Request { path, status, host, bytes, agent, .. } = request;
+        let (secs, thousandths, took) = (request.at / 1000, request.at % 1000, request.millis / 1000.0);
+        writeln!(
+            out,
+            r#"{{"level":"info","ts":{secs}.{thousandths:03},"logger":"http.log.access.log0","msg":"handled request","request":{{"remote_ip":"10.0.0.{host}","remote_port":"38574","client_ip":"10.0.0.{host}","proto":"HTTP/2.0","method":"GET","host":"example.org","uri":"/api/v1/item/{path}?page={host}","headers":{{"Accept":["*/*"],"User-Agent":["{agent}"],"Accept-Encoding":["gzip, deflate, br"]}}}},"bytes_read":0,"user_id":"","duration":{took:.9},"size":{bytes},"status":{status},"resp_headers":{{"Server":["Caddy"],"Content-Type":["application/json"]}}}}"#
+        )
+        .expect("memory can be written");
+    })
+}
+
+/// The same log as [`nginx_json`], in LTSV.
+pub fn ltsv(seed: u64, bytes: usize) -> Vec<u8> {
+    write_lines(seed, bytes, |request, out| {
+        let Request { path, status, host, bytes, agent, .. } = request;
+        let took = request.millis / 1000.0;
+        writeln!(
+            out,
+            "time:14/Nov/2023:22:13:20 +0000\thost:10.0.0.{host}\treq:GET /api/v1/item/{path}?page={host} HTTP/1.1\t\
+             status:{status}\tsize:{bytes}\treqtime:{took:.3}\tapptime:{took:.3}\tua:{agent}"
+        )
+        .expect("memory can be written");
+    })
+}
+
 /// What one line tells of.
 struct Request {
     /// Milliseconds since 1970.

@@ -22,8 +22,10 @@ pub const SERVICE: &str = "http";
 /// How a history is read.
 #[derive(Args, Clone, Debug)]
 pub struct Reading {
-    /// `common`, `combined`, `vhost_combined` (Apache), `nginx`, or a pasted nginx log_format or Apache LogFormat;
-    /// @FILE reads it from a file, @FILE:NAME the one of this name
+    /// A name (`common`, `combined`, `vhost_combined`, `nginx`, `nginx_timed`, `nginx_json`, `caddy`, `traefik`,
+    /// `traefik_json`, `haproxy`, `envoy`, `envoy_json`, `alb`, `cloudfront`, `iis`, `w3c`, `ltsv`, `logfmt`, `json`); or
+    /// a pasted nginx log_format, Apache LogFormat or HAProxy log-format; or `regex:` and one with named groups; @FILE
+    /// reads it from a file, @FILE:NAME the log_format of this name
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
     /// The service of the events of access logs

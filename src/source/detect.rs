@@ -2,7 +2,7 @@
 
 use super::log::{self, LogFormat};
 use super::{Wanted, json, recording};
-use crate::engine::Value;
+use crate::engine::{Fields, Value};
 use crate::plan::Field;
 
 /// What the lines of an input are.
@@ -117,7 +117,8 @@ fn best(lines: &[&[u8]]) -> Option<LogFormat> {
 }
 
 fn ranked(lines: &[&[u8]]) -> Vec<(&'static str, usize, usize)> {
-    let wanted = Wanted::of(&[Field::Metric]);
+    let status = Field::named("status-code");
+    let wanted = Wanted::of([&Field::Metric, &status]);
     let mut ranked = Vec::new();
     for name in TRIED {
         let sign = sign(name);
@@ -127,8 +128,11 @@ fn ranked(lines: &[&[u8]]) -> Vec<(&'static str, usize, usize)> {
         let Some(format) = LogFormat::named(name) else { continue };
         let decoder = format.decoder("http", &wanted);
         let understood = lines.iter().filter(|line| match decoder.decode(line) {
-            // A duration that is no number is another field.
-            Ok(Some(event)) => matches!(event.metric, Value::Nil | Value::Number(_)),
+            // A duration that is no number is another field; and keys with values may be about anything.
+            Ok(Some(event)) => {
+                let is_timed = matches!(event.metric, Value::Nil | Value::Number(_));
+                is_timed && (!matches!(name, "ltsv" | "logfmt") || !event.field(&status).is_nil())
+            }
             Ok(None) | Err(_) => false,
         });
         let understood = understood.count();

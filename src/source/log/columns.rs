@@ -259,16 +259,27 @@ impl<'a> Values<'a> {
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
+        // Columns may be aligned with blanks.
+        let rest = if self.separator == b' ' { rest.trim_ascii_start() } else { rest };
         if let Some(quoted) = rest.strip_prefix(b"\"") {
-            // A quote inside is written twice.
-            let closes = |end: &usize| matches!(quoted.get(end + 1), None | Some(b' ' | b'\t'));
-            if let Some(end) = memchr::memchr_iter(b'"', quoted).find(closes) {
-                self.rest = quoted.get(end + 2..);
-                return Some(&quoted[..end]);
-            }
+            let end = closing_quote(quoted);
+            self.rest = quoted.get(end + 2..);
+            return Some(&quoted[..end]);
         }
         let end = crate::source::bytes::find(self.separator, rest).unwrap_or(rest.len());
         self.rest = rest.get(end + 1..);
         Some(&rest[..end])
+    }
+}
+
+/// Where the quote stands that ends a value; inside, a quote is written twice.
+fn closing_quote(quoted: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        match memchr(b'"', &quoted[at..]) {
+            Some(found) if quoted.get(at + found + 1) == Some(&b'"') => at += found + 2,
+            Some(found) => return at + found,
+            None => return quoted.len(),
+        }
     }
 }

@@ -40,8 +40,8 @@ impl<T> Best<T> {
 pub struct Gathered<'a> {
     end: Best<Timestamp>,
     start: Best<Timestamp>,
-    date: Option<Text<'a>>,
-    clock: Option<Text<'a>>,
+    date: Best<Text<'a>>,
+    clock: Best<Text<'a>>,
     /// With the power of ten that makes it milliseconds.
     duration: Best<(Text<'a>, i32)>,
     host: Best<Text<'a>>,
@@ -92,8 +92,8 @@ impl<'a> Gathered<'a> {
         }
         match entry.role {
             Role::Time(_) | Role::StartTime(_) => self.take_time(entry, value, times),
-            Role::Date => self.date = Some(value),
-            Role::Clock => self.clock = Some(value),
+            Role::Date => self.date.offer(rank, value),
+            Role::Clock => self.clock.offer(rank, value),
             Role::Status => self.status.offer(rank, value),
             Role::Request | Role::UrlRequest => self.request.offer(rank, value),
             Role::Method => self.method.offer(rank, value),
@@ -133,7 +133,7 @@ impl<'a> Gathered<'a> {
     /// Notes the day of a line that has only a time of day.
     pub fn take_date(&mut self, date: Vec<u8>) {
         if !date.is_empty() {
-            self.date = Some(Cow::Owned(date));
+            self.date.offer(0, Cow::Owned(date));
         }
     }
 
@@ -142,6 +142,11 @@ impl<'a> Gathered<'a> {
         self.status.value.is_some()
             || self.request.value.is_some()
             || (self.uri.value.is_some() && self.method.value.is_some())
+    }
+
+    /// Whether it says nothing that is known: neither a time nor a request.
+    pub fn is_empty(&self) -> bool {
+        self.end.value.is_none() && self.start.value.is_none() && self.not_a_time.is_none() && !self.is_request()
     }
 
     /// Writes what was gathered into an event whose plain attributes are there already.
@@ -208,7 +213,7 @@ impl<'a> Gathered<'a> {
         if let Some(time) = self.end.value {
             return Ok(time);
         }
-        if let (Some(date), Some(clock)) = (&self.date, &self.clock) {
+        if let (Some(date), Some(clock)) = (&self.date.value, &self.clock.value) {
             let time = shape::date_and_clock(date, clock, times.offset);
             return time
                 .ok_or_else(|| Refused::TimeNotUnderstood(json::lossy(&[date.as_ref(), clock.as_ref()].join(&b' '))));

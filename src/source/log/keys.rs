@@ -141,9 +141,12 @@ const ENVOY: &[Row] = &[("duration", MILLISECONDS, 6)];
 const LTSV: &[Row] = &[("host", CLIENT, 0)];
 
 const W3C: &[Row] = &[
-    ("date", Role::Date, 0),
-    ("time", Role::Clock, 0),
+    ("date", Role::Date, 5),
+    ("time", Role::Clock, 5),
+    ("date-local", Role::Date, 0),
+    ("time-local", Role::Clock, 0),
     ("time-taken", SECONDS, 5),
+    ("TimeTakenMS", MILLISECONDS, 5),
     ("sc-status", Role::Status, 9),
     ("cs-method", Role::Method, 9),
     ("cs-uri", Role::Uri, 9),

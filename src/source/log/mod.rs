@@ -64,17 +64,6 @@ enum Syntax {
     Scanned(Compiled),
 }
 
-impl Syntax {
-    /// How keys are understood, where there are any.
-    fn dialect(&self) -> Dialect {
-        match self {
-            Syntax::Columns(dialect) | Syntax::Objects { dialect, .. } => *dialect,
-            Syntax::Pairs(pairs::Syntax::Ltsv) => Dialect::Ltsv,
-            Syntax::Pairs(pairs::Syntax::Logfmt) | Syntax::Pattern(_) | Syntax::Scanned(_) => Dialect::Plain,
-        }
-    }
-}
-
 /// What the time of an event is that a format reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeIs {

@@ -63,7 +63,8 @@ impl Pairs {
                 }
             }
         }
-        if !any {
+        // Nearly any text has a colon somewhere.
+        if !any || (self.syntax == Syntax::Ltsv && gathered.is_empty()) {
             return Err(Refused::expected(self.expected(), 0));
         }
         gathered.finish(&self.computed, times, event)
@@ -85,7 +86,7 @@ impl Pairs {
 
     fn expected(&self) -> &'static str {
         match self.syntax {
-            Syntax::Ltsv => "a key and `:`, with tabs between the fields,",
+            Syntax::Ltsv => "fields as `status:200`, with tabs between them, among them a time,",
             Syntax::Logfmt => "a key and `=`",
         }
     }
