@@ -4,7 +4,7 @@ use super::context::Context;
 use super::notifier::{Entries, Entry};
 use super::{catalogue, destination, expression, paths, time, values};
 use crate::edn::{Form, Kind, Span};
-use crate::plan::{Counting, Decimal, Destination, Expression, Field, Format, Interval, Logs, Pipeline, Stat};
+use crate::plan::{Counting, Decimal, Destination, Expression, Field, Format, Interval, Logs, Pipeline, Source, Stat};
 use crate::source::LogFormat;
 
 /// A pipeline, and where it stands.
@@ -124,6 +124,63 @@ pub(super) fn read(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Pipeli
         }
     }
     found.into_iter().map(|one| one.pipeline).collect()
+}
+
+/// What is read of one source.
+#[derive(Default)]
+struct WrittenSource {
+    logs: Logs,
+    event: Option<Expression>,
+}
+
+/// Alphabetical.
+const SOURCE: [Entry<WrittenSource>; 4] = [
+    Entry {
+        name: "event",
+        read: |source, form, context| source.event = expression::record(form, "`:event`", context),
+    },
+    Entry { name: "files", read: |source, form, context| source.logs.files = read_files(form, context) },
+    Entry { name: "format", read: |source, form, context| source.logs.format = read_format(form, context) },
+    Entry { name: "zone", read: |source, form, context| source.logs.zone = read_zone(form, context) },
+];
+
+const SOURCE_EXAMPLE: &str = "`{:files [\"/var/log/nginx/access.log\"] :format :nginx}`";
+
+/// Reads what stands under `:sources` in all files, in order of name.
+pub(super) fn sources(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Source> {
+    let expected = "a map of names to sources, such as `{:access {:files [\"/var/log/nginx/access.log\"] :format :nginx}}`";
+    let mut found: Vec<(Span, Source)> = Vec::new();
+    for (_, form) in forms {
+        for (key, value) in values::entries(form, "`:sources`", expected, context).unwrap_or_default() {
+            let Some(name) = name(key, "a source", "`:sources`", context) else { continue };
+            if let Some((first, _)) = found.iter().find(|(_, one)| one.name == name) {
+                if first.file != key.span.file {
+                    context.report(catalogue::set_twice_named(key.span, *first, name));
+                }
+                continue;
+            }
+            if found.len() == MAX_PIPELINES {
+                context.report(catalogue::too_many_names(key.span, "`:sources`", MAX_PIPELINES));
+                break;
+            }
+            let Some(entries) = values::entries(value, &format!("`:{name}`"), SOURCE_EXAMPLE, context) else { continue };
+            let subject = format!("the source `:{name}`");
+            let entries = Entries { subject, place: key.span, entries: entries.iter().collect(), others: &[] };
+            let mut written = WrittenSource::default();
+            let seen = entries.read(&SOURCE, &OTHER_WORDS, &[], &mut written, context);
+            entries.require(&seen, &["files"], SOURCE_EXAMPLE, context);
+            let WrittenSource { logs, event } = written;
+            found.push((key.span, Source { name: name.to_string(), logs, event }));
+        }
+    }
+    found.sort_by(|a, b| a.1.name.cmp(&b.1.name));
+    found.into_iter().map(|(_, source)| source).collect()
+}
+
+/// Whether lines of a source are stamped when a request begins, and do not say how long it took.
+pub(super) fn starts_at_request(source: &Source) -> bool {
+    let Some(Format::Written(text)) = &source.logs.format else { return false };
+    LogFormat::parse(text).is_ok_and(|format| format.starts_at_request())
 }
 
 /// The name of a pipeline or a source: that of its checkpoint, too.

@@ -20,6 +20,9 @@ const HEARTBEAT: &str = "heartbeat";
 /// What is read of logs, counted and sent elsewhere.
 const PIPELINES: &str = "pipelines";
 
+/// Which files the daemon follows.
+const SOURCES: &str = "sources";
+
 /// Keys that hold thresholds. They are read last: what is set for all of them may stand in another file.
 const THRESHOLDS: [(&str, ReadThresholds); 2] =
     [("histograms", paths::histograms), ("percentiles", paths::percentiles)];
@@ -35,7 +38,7 @@ const SETTINGS: [(&str, ReadSetting); 6] = [
 ];
 
 /// Keys that this version does not know what to do with.
-const LATER: [&str; 3] = ["objectives", "sources", "streams"];
+const LATER: [&str; 2] = ["objectives", "streams"];
 
 const OTHER_WORDS: [(&str, &str); 43] = [
     ("lints", "lint"),
@@ -116,6 +119,7 @@ struct Forms<'f> {
     routes: Vec<(Span, &'f Form)>,
     heartbeat: Vec<(Span, &'f Form)>,
     pipelines: Vec<(Span, &'f Form)>,
+    sources: Vec<(Span, &'f Form)>,
 }
 
 /// What is set once for the whole installation, and where.
@@ -158,6 +162,13 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
     if thresholds.is_empty() && forms.pipelines.is_empty() && context.is_silent() && !files.is_empty() {
         context.report(catalogue::no_thresholds(Span { file: 0, start: 0, end: 0 }));
     }
+    let sources = pipeline::sources(&forms.sources, context);
+    if settings.grace.is_none() && sources.iter().any(pipeline::starts_at_request) {
+        // Such a line is written when the request ends, so it is as late as the request was long.
+        for threshold in thresholds.iter_mut().filter(|threshold| !threshold.grace_is_own) {
+            threshold.grace = threshold.grace.max(2 * threshold.interval.micros());
+        }
+    }
     let pipelines = pipeline::read(&forms.pipelines, context);
     let instance = settings.instance.unwrap_or_else(|| "default".to_string());
     let is_whole = !context.has_unset_since(mark);
@@ -174,6 +185,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
         state,
         routing,
         pipelines,
+        sources,
     }
 }
 
@@ -254,6 +266,8 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
         forms.heartbeat.push((key.span, value));
     } else if name == PIPELINES {
         forms.pipelines.push((key.span, value));
+    } else if name == SOURCES {
+        forms.sources.push((key.span, value));
     } else if let Some((known, read)) = SETTINGS.iter().find(|(known, _)| *known == name) {
         // `:limits` are told apart by their own keys, and what is allowed adds up.
         if matches!(*known, "limits" | "lint") || once(known, key.span, settings, context) {
@@ -273,7 +287,7 @@ fn entry<'f>(key: &'f Form, value: &'f Form, settings: &mut Settings, forms: &mu
         let known = SETTINGS.iter().map(|(name, _)| *name).chain(THRESHOLDS.iter().map(|(name, _)| *name));
         let meant = context.nearest(
             name,
-            known.chain([HEARTBEAT, NOTIFIERS, PIPELINES, ROUTES, SERVER, STATE]).chain(LATER),
+            known.chain([HEARTBEAT, NOTIFIERS, PIPELINES, ROUTES, SERVER, SOURCES, STATE]).chain(LATER),
             &OTHER_WORDS,
         );
         context.report(catalogue::unknown_key(key, "the configuration", meant));

@@ -162,6 +162,7 @@ impl<'a> Settings<'a> {
             state: Keeping::default(),
             routing: Routing::default(),
             pipelines: Vec::new(),
+            sources: Vec::new(),
         }
     }
 }

@@ -1,17 +1,21 @@
 //! What is remembered of a file that was read: what it begins with, how far it was taken, what stands before that.
 
+use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Stamp;
+use super::{Beginning, Found, Stamp};
 use crate::plan::Timestamp;
 
 /// How much of the beginning is remembered, in bytes.
 pub const HEAD: usize = 1024;
 /// How much before the offset is remembered, in bytes. With 32, a third of the lines of some logs end alike.
 pub const TAIL: usize = 1024;
+
+/// How much is looked at for the last newline at a time, in bytes.
+const END: u64 = 64 << 10;
 
 /// A hash of so many bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,6 +83,37 @@ impl Generation {
             header: Vec::new(),
             seen: 0,
         }
+    }
+
+    /// Of a file of which everything was taken that is there, but for a last line without an end.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn at_end(found: &Found) -> io::Result<Generation> {
+        let beginning = Beginning::of(&found.path)?;
+        let mut generation = Generation::new(found.path.clone(), found.stamp, beginning.is_packed());
+        generation.settled = true;
+        if beginning.is_packed() {
+            // It does not grow, and its stamp tells it.
+            generation.head = Print::of(&beginning.start);
+            return Ok(generation);
+        }
+        let size = found.stamp.size;
+        let mut end = size;
+        while end > 0 {
+            let length = end.min(END) as usize;
+            let Some(piece) = beginning.before(end, length) else { break };
+            if let Some(at) = memchr::memrchr(b'\n', &piece) {
+                generation.offset = end - (length - at - 1) as u64;
+                break;
+            }
+            end -= length as u64;
+        }
+        let known = usize::try_from(generation.offset).unwrap_or(usize::MAX);
+        generation.head = Print::of(&beginning.start[..beginning.start.len().min(known)]);
+        generation.tail = Print::of(&beginning.before(generation.offset, known.min(TAIL)).unwrap_or_default());
+        generation.settled = false;
+        Ok(generation)
     }
 
     /// Whether a text begins as this one did.

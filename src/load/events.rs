@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::engine::{Event, Fields as _, Value};
-use crate::plan::{Counting, Number};
+use crate::plan::{Counting, Number, Timestamp};
 
 /// Appends the event of a record; false if it is nil.
 ///
@@ -27,18 +27,22 @@ pub fn write(counting: &Counting, event: &Event<'_>, out: &mut Vec<u8>) -> bool 
             value => object.insert(name.to_string(), value),
         };
     }
-    let micros = event.time.micros();
-    let time = match micros.rem_euclid(1_000_000) {
-        0 => Json::from(micros / 1_000_000),
-        _ => Json::from(micros as f64 / 1e6),
-    };
-    object.insert("time".to_string(), time);
+    object.insert("time".to_string(), time(event.time));
     out.extend_from_slice(Json::Object(object).to_string().as_bytes());
     out.push(b'\n');
     true
 }
 
-fn json(value: &Value<'_>) -> Json {
+/// Seconds since 1970.
+pub fn time(time: Timestamp) -> Json {
+    let micros = time.micros();
+    match micros.rem_euclid(1_000_000) {
+        0 => Json::from(micros / 1_000_000),
+        _ => Json::from(micros as f64 / 1e6),
+    }
+}
+
+pub fn json(value: &Value<'_>) -> Json {
     match value {
         Value::Nil => Json::Null,
         Value::Bool(truth) => Json::Bool(*truth),

@@ -24,7 +24,7 @@ pub use notifier::{
 };
 pub use number::{Decimal, Number, Quantile};
 pub use pattern::Pattern;
-pub use pipeline::{Counting, Destination, Events, Format, Influx, InfluxApi, Logs, Pipeline, Stat};
+pub use pipeline::{Counting, Destination, Events, Format, Influx, InfluxApi, Logs, Pipeline, Source, Stat};
 pub use route::{Route, Routing};
 pub use scenario::{Expected, Plain, Scenario, Sequence, Series};
 pub use server::{EventTime, Exposed, Listener, Secret, Server, TlsListener};
@@ -52,6 +52,8 @@ pub struct Plan {
     pub routing: Routing,
     /// In order of name.
     pub pipelines: Vec<Pipeline>,
+    /// Files that the daemon follows, in order of name.
+    pub sources: Vec<Source>,
 }
 
 impl Plan {

@@ -28,6 +28,16 @@ pub struct Logs {
     pub zone: Option<String>,
 }
 
+/// Files whose lines are events of the daemon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// The service of the events, unless they say another.
+    pub name: String,
+    pub logs: Logs,
+    /// Gives nil, for lines that are no events, or a map of what events have beside the fields of the line, or instead.
+    pub event: Option<Expression>,
+}
+
 /// A log format as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {

@@ -124,7 +124,7 @@ fn refuse(stream: &tokio::net::TcpStream, source: Source, most: usize) {
             )
             .as_bytes(),
         ),
-        Source::Tls | Source::Udp => return,
+        Source::Logs | Source::Tls | Source::Udp => return,
     }
     let _ = stream.try_write(&answer);
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::clock;
 use super::counters::{Batch, Counters, Source, Untimely};
 use super::keep::Keeper;
+use super::keep::followed::Step;
 use super::keep::record::Record;
 use super::record::Recorder;
 use super::{counters, lock};
@@ -63,6 +64,8 @@ pub enum Kept<'b> {
     Datagrams,
     /// Lines that were applied.
     Lines,
+    /// The same, of files that were taken so far.
+    Followed(&'b Step),
 }
 
 impl Applying {
@@ -154,16 +157,20 @@ impl Session<'_> {
     pub fn finish(self, kept: &Kept<'_>) -> Option<Position> {
         let keeper = self.applying.keeper.as_ref()?;
         let (arrival, time) = (self.arrival, self.time);
+        if let Kept::Followed(step) = *kept {
+            keeper.followed(step, arrival, &self.applied);
+            return None;
+        }
         let bytes = match *kept {
             Kept::Frames(bytes) => bytes,
-            Kept::Datagrams | Kept::Lines => &self.applied,
+            Kept::Datagrams | Kept::Lines | Kept::Followed(_) => &self.applied,
         };
         if bytes.is_empty() {
             return None;
         }
         let position = keeper.append(&match kept {
             Kept::Frames(_) | Kept::Datagrams => Record::Frames { arrival, time, bytes },
-            Kept::Lines => Record::Lines { arrival, time, bytes },
+            Kept::Lines | Kept::Followed(_) => Record::Lines { arrival, time, bytes },
         });
         position.filter(|_| keeper.waits())
     }
@@ -171,6 +178,11 @@ impl Session<'_> {
     /// The longest line, in bytes.
     pub fn line_bytes(&self) -> usize {
         self.counting.limits.line_bytes
+    }
+
+    /// Counts a line of a log that is no event.
+    pub fn refuse(&mut self, cause: &'static str) {
+        self.batch.refuse(cause);
     }
 
     /// Refuses a line that is too long, without having it; why.

@@ -15,17 +15,20 @@ const HOST_TEXT: usize = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     Http,
+    /// Files that are followed.
+    Logs,
     Tcp,
     Tls,
     Udp,
 }
 
 impl Source {
-    pub const ALL: [Source; 4] = [Source::Http, Source::Tcp, Source::Tls, Source::Udp];
+    pub const ALL: [Source; 5] = [Source::Http, Source::Logs, Source::Tcp, Source::Tls, Source::Udp];
 
     pub fn name(self) -> &'static str {
         match self {
             Source::Http => "http",
+            Source::Logs => "logs",
             Source::Tcp => "tcp",
             Source::Tls => "tls",
             Source::Udp => "udp",
@@ -36,7 +39,7 @@ impl Source {
 /// All counters of the process.
 #[derive(Debug, Default)]
 pub struct Counters {
-    sources: [PerSource; 4],
+    sources: [PerSource; 5],
     /// By cause: events that were refused, connections and messages that were.
     refused: Mutex<BTreeMap<&'static str, u64>>,
     turned_away: Mutex<BTreeMap<&'static str, u64>>,

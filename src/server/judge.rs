@@ -20,7 +20,7 @@ use super::keep::{Keeper, Snapshot};
 use super::notices::Notices;
 use super::record::Recorder;
 use super::reload::Reloads;
-use super::{accept, clock, lock, written};
+use super::{accept, clock, lock, logs, written};
 use crate::deliver::{Deliveries, Lines, Message};
 use crate::engine::{self, Edits, Evaluator, Lane, Transition, Verdict};
 use crate::plan::{Plan, Timestamp};
@@ -85,6 +85,8 @@ pub struct Judge {
     pub evaluator: Evaluator,
     pub countings: Vec<Arc<Mutex<Counting>>>,
     pub desks: Vec<mpsc::UnboundedSender<desk::Request>>,
+    /// Who follows log files.
+    pub logs: Option<std::sync::mpsc::Sender<logs::Drain>>,
     pub acceptor: mpsc::UnboundedSender<accept::Request>,
     /// Who tells people.
     pub out: mpsc::Sender<Message>,
@@ -218,9 +220,10 @@ impl Judge {
         for desk in &self.desks {
             let _ = desk.send(desk::Request::Drain(patience, reply.clone()));
         }
+        let follower = self.logs.as_ref().filter(|logs| logs.send(logs::Drain(reply.clone())).is_ok());
         drop(reply);
         let mut cut = false;
-        for _ in &self.desks {
+        for _ in 0..self.desks.len() + usize::from(follower.is_some()) {
             match drained.recv_timeout(patience.saturating_mul(2)) {
                 Ok(of_lane) => cut |= of_lane,
                 // A lane that does not even answer is busy with one thing.

@@ -14,6 +14,7 @@ mod desk;
 mod files;
 mod http;
 mod keep;
+mod logs;
 pub mod look;
 mod notices;
 pub mod pem;

@@ -128,6 +128,10 @@ async fn apply(
         said.push_str("`:server` has changed: it is read at the start only, restart for it\n");
         plan.server = started.server.clone();
     }
+    if plan.sources != started.sources {
+        said.push_str("`:sources` have changed: they are read at the start only, restart for them; nothing is lost\n");
+        plan.sources.clone_from(&started.sources);
+    }
     if plan.state != started.state {
         said.push_str("`:state` has changed: it is read at the start only, restart for it\n");
         plan.state = started.state.clone();

@@ -22,6 +22,7 @@ use super::desk::{self, Desk};
 use super::http::metrics::{Published, late_judge};
 use super::http::{Page, Places};
 use super::judge::{self, Judge};
+use super::logs;
 use super::keep::Keeper;
 use super::notices::Notices;
 use super::record::Recorder;
@@ -249,6 +250,9 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let desks = start_desks(&plan, &countings, &counters, &opened, &page, keeper.as_ref()).map_err(start)?;
     let senders: Vec<_> = desks.iter().map(|desk| desk.requests.clone()).collect();
 
+    let follower = follow(&plan, settings, &countings[0], &counters, &opened, keeper.as_ref()).map_err(start)?;
+    let (logs, following) = follower.map(|logs::Follower { requests, thread }| (requests, thread)).unzip();
+
     let (failed, failure) = oneshot::channel();
     let telling = deliver::Settings {
         routing: plan.routing.clone(),
@@ -268,6 +272,7 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
         evaluator,
         countings,
         desks: senders.clone(),
+        logs,
         acceptor,
         out,
         keeper: keeper.clone(),
@@ -331,6 +336,8 @@ async fn serve(plan: Arc<Plan>, settings: &Settings, mut opened: Opened) -> Resu
     let (ended, end) = oneshot::channel();
     let last = move || {
         let _ = judging.join();
+        // The judge was the last to ask.
+        let _ = following.map(JoinHandle::join);
         for Desk { requests, thread } in desks {
             drop(requests);
             let _ = thread.join();
@@ -366,6 +373,36 @@ fn trouble(
         let late = late_judge(&counters).map(|seconds| format!("no window could be closed for {seconds} seconds"));
         late.or_else(|| keeper.as_ref()?.trouble().map(|trouble| format!("state cannot be kept: {trouble}")))
     })
+}
+
+/// Starts to follow log files, if there are any to be followed.
+fn follow(
+    plan: &Plan,
+    settings: &Settings,
+    counting: &Arc<Mutex<Counting>>,
+    counters: &Arc<Counters>,
+    opened: &Opened,
+    keeper: Option<&Arc<Keeper>>,
+) -> io::Result<Option<logs::Follower>> {
+    if let Some(keeper) = keeper {
+        keeper.follow_only(|name| plan.sources.iter().any(|source| source.name == name));
+    }
+    if plan.sources.is_empty() {
+        return Ok(None);
+    }
+    let rejects = logs::rejects(settings.state.as_deref());
+    if let Some(folder) = &rejects {
+        std::fs::create_dir_all(folder)?;
+    }
+    let applying = Applying {
+        counting: Arc::clone(counting),
+        counters: Arc::clone(counters),
+        recorder: opened.recorder.clone(),
+        keeper: keeper.cloned(),
+        limits: plan.limits,
+    };
+    let positions = keeper.map(|keeper| keeper.positions()).unwrap_or_default();
+    logs::start(&plan.sources, &positions, rejects.as_deref(), applying).map(Some)
 }
 
 fn start_desks(

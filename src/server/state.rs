@@ -48,13 +48,14 @@ pub fn open(folder: &Path, plan: &Arc<Plan>) -> Result<(Evaluator, Keeping), Str
         return Ok((evaluator, (keeper, thread)));
     };
     let events = past.events;
+    let positions = past.positions.clone();
     let (keeper, thread) = Keeper::start(started, plan.state.clone(), Outbox::default()).map_err(no_thread)?;
     let moment = Moment::of(now, machine());
     let (evaluator, outbox, edits, down) = past.go_on(plan, moment, &mut |record| {
         keeper.append(&record);
     });
     let untold = outbox.waiting.len();
-    keeper.go_on(outbox);
+    keeper.go_on(outbox, positions);
     match down {
         Down::Unwatched(from, to) => {
             tracing::info!(events, untold, "state goes on from {}; unwatched from {from} to {to}", folder.display());

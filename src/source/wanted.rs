@@ -61,6 +61,40 @@ impl Wanted {
         Wanted::of(fields)
     }
 
+    /// These fields too.
+    pub fn and(self, fields: &[&Field]) -> Wanted {
+        if self.all {
+            return self;
+        }
+        let mut all: Vec<Field> = fields.iter().map(|field| (*field).clone()).collect();
+        let own = [
+            (self.host, Field::Host),
+            (self.state, Field::State),
+            (self.description, Field::Description),
+            (self.metric, Field::Metric),
+            (self.tags, Field::Tags),
+            (self.ttl, Field::Ttl),
+        ];
+        all.extend(own.into_iter().filter(|(wanted, _)| *wanted).map(|(_, field)| field));
+        let names = self.attribute_names().into_iter().map(|name| Field::Attribute(String::from_utf8_lossy(name).into()));
+        all.extend(names);
+        Wanted::of(&all)
+    }
+
+    /// Whether somebody reads a field.
+    pub fn field(&self, field: &Field) -> bool {
+        match field {
+            Field::Service | Field::Time => true,
+            Field::Host => self.host,
+            Field::State => self.state,
+            Field::Description => self.description,
+            Field::Metric => self.metric,
+            Field::Tags => self.tags,
+            Field::Ttl => self.ttl,
+            Field::Attribute(name) => self.attribute(name.as_bytes()),
+        }
+    }
+
     /// The host too.
     pub fn and_host(self) -> Wanted {
         Wanted { host: true, ..self }

@@ -4,6 +4,7 @@
 //! are. So the journal, read from its snapshot on, does the same steps again. If the disk refuses, events are counted on
 //! and there is a gap; a snapshot of all that was counted mends it.
 
+pub mod followed;
 pub mod record;
 mod recover;
 
@@ -22,14 +23,15 @@ use tokio::sync::watch;
 
 use super::{judge, lock};
 use crate::deliver::Origin;
-use crate::plan::{Durability, Keeping};
+use crate::plan::{Durability, Keeping, Timestamp};
 use crate::store::{Journal, Pause, Position, SegmentNumber, Started, Store};
+use followed::{Positions, Step};
 use record::{Moment, Record};
 
 pub use recover::{Down, Recovered, recover};
 
-/// The format of what a snapshot holds before the evaluator's bytes.
-const VERSION: u16 = 1;
+/// The format of what a snapshot holds before the evaluator's bytes. Version 1 knew nothing of log files.
+const VERSION: u16 = 2;
 /// A snapshot is not taken again before the journal has grown to so many times its size.
 const WORTH: u64 = 4;
 /// Where there are only snapshots, there is one so often, in microseconds.
@@ -52,6 +54,8 @@ pub struct Keeper {
     mode: AtomicU8,
     why: Mutex<Option<String>>,
     outbox: Mutex<Outbox>,
+    /// Changed while a lane is locked, as what is counted.
+    positions: Mutex<Positions>,
     synced: watch::Sender<Synced>,
     /// Asks the thread that syncs.
     wake: SyncSender<()>,
@@ -98,6 +102,7 @@ struct Head {
     version: u16,
     moment: Moment,
     outbox: Outbox,
+    positions: Positions,
 }
 
 /// A snapshot to be written.
@@ -139,6 +144,7 @@ impl Keeper {
             mode: AtomicU8::new(KEEPING),
             why: Mutex::new(None),
             outbox: Mutex::new(outbox),
+            positions: Mutex::default(),
             synced: watch::Sender::new(Synced::default()),
             wake,
             writing: AtomicBool::new(false),
@@ -188,6 +194,22 @@ impl Keeper {
         }
     }
 
+    /// Keeps lines of log files together with how far these were taken.
+    pub fn followed(&self, step: &Step, arrival: Timestamp, lines: &[u8]) {
+        lock(&self.positions).apply(step);
+        self.append(&Record::Followed { arrival, bytes: &step.with_lines(lines) });
+    }
+
+    /// How far log files were taken.
+    pub fn positions(&self) -> Positions {
+        lock(&self.positions).clone()
+    }
+
+    /// Forgets files that are not followed any more.
+    pub fn follow_only(&self, is_followed: impl Fn(&str) -> bool) {
+        lock(&self.positions).retain(is_followed);
+    }
+
     /// Names whom to tell when the journal has grown long.
     pub fn serve(&self, judge: Sender<judge::Request>) {
         let _ = self.judge.set(judge);
@@ -223,8 +245,9 @@ impl Keeper {
 
     /// Takes over what an earlier process has not told. A snapshot is due: whether all that process wrote has reached
     /// the disk, nobody knows.
-    pub fn go_on(&self, outbox: Outbox) {
+    pub fn go_on(&self, outbox: Outbox, positions: Positions) {
         *lock(&self.outbox) = outbox;
+        *lock(&self.positions) = positions;
         self.renew.store(true, Ordering::Release);
     }
 
@@ -281,7 +304,12 @@ impl Keeper {
         match rotated {
             Ok(first) => {
                 let _ = self.mode.compare_exchange(GAP, MENDING, Ordering::AcqRel, Ordering::Acquire);
-                let head = Head { version: VERSION, moment: Moment::of(clocks, self.machine), outbox: outbox.clone() };
+                let head = Head {
+                    version: VERSION,
+                    moment: Moment::of(clocks, self.machine),
+                    outbox: outbox.clone(),
+                    positions: lock(&self.positions).clone(),
+                };
                 let head = postcard::to_stdvec(&head).expect("plain values in memory");
                 self.writing.store(true, Ordering::Release);
                 self.renew.store(false, Ordering::Release);
@@ -410,7 +438,7 @@ fn sync(keeper: &std::sync::Weak<Keeper>, woken: &Receiver<()>, every: Duration)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{EventTime, Timestamp};
+    use crate::plan::EventTime;
     use crate::server::clock::Clocks;
     use std::sync::mpsc::channel;
 

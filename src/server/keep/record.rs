@@ -22,6 +22,11 @@ pub enum Record<'a> {
         time: EventTime,
         bytes: &'a [u8],
     },
+    /// Events as JSON, one a line, of files that are taken so far: a [`Step`](super::followed::Step) with lines.
+    Followed {
+        arrival: Timestamp,
+        bytes: &'a [u8],
+    },
     /// Windows were closed as far as this time allows.
     Clock(Timestamp),
     Unwatched(Timestamp, Timestamp),
@@ -56,6 +61,7 @@ const SET_BACK: u8 = 5;
 const ALIVE: u8 = 6;
 const TOLD: u8 = 7;
 const EDITED: u8 = 8;
+const FOLLOWED: u8 = 9;
 
 impl Moment {
     pub fn of(clocks: Clocks, machine: u128) -> Moment {
@@ -82,6 +88,11 @@ impl<'a> Record<'a> {
             Record::Frames { arrival, time, bytes } | Record::Lines { arrival, time, bytes } => {
                 head.push(if matches!(self, Record::Frames { .. }) { FRAMES } else { LINES });
                 head.push(u8::from(time == EventTime::Arrival));
+                put(arrival.micros(), &mut head);
+                body = bytes;
+            }
+            Record::Followed { arrival, bytes } => {
+                head.push(FOLLOWED);
                 put(arrival.micros(), &mut head);
                 body = bytes;
             }
@@ -142,6 +153,10 @@ impl<'a> Record<'a> {
                 Record::Alive(Moment { wall, boot, machine: u128::from_le_bytes(*rest.first_chunk()?) })
             }
             TOLD => Record::Told(u64::from_le_bytes(*rest.first_chunk()?)),
+            FOLLOWED => {
+                let (arrival, bytes) = take_time(rest)?;
+                Record::Followed { arrival, bytes }
+            }
             EDITED => {
                 let (at, plan) = take_time(rest)?;
                 Record::Edited { at, plan }
@@ -176,6 +191,7 @@ mod tests {
         for record in [
             Record::Frames { arrival: time(0), time: EventTime::Arrival, bytes: b"abc" },
             Record::Lines { arrival: time(1), time: EventTime::Event, bytes: b"{}\n" },
+            Record::Followed { arrival: time(1), bytes: b"\0\0\0\0{}\n" },
             Record::Clock(time(2)),
             Record::Unwatched(time(3), time(4)),
             Record::SetBack(time(5)),

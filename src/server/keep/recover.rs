@@ -5,10 +5,11 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 
+use super::followed::{Positions, Step};
 use super::record::{Moment, Record};
 use super::{Head, Outbox, VERSION};
 use crate::engine::{Edit, Edits, Evaluator, Lane, Transition, plan_from_bytes};
-use crate::plan::{Plan, Timestamp};
+use crate::plan::{EventTime, Plan, Timestamp};
 use crate::source::riemann::{self, Framed, Reading};
 use crate::source::{Wanted, json};
 use crate::store::{Base, Opened, Started};
@@ -26,6 +27,8 @@ pub struct Past {
     /// Under the plan of then. It has absorbed everything.
     pub evaluator: Evaluator,
     pub outbox: Outbox,
+    /// How far log files were taken.
+    pub positions: Positions,
     /// When the process was last alive.
     pub last: Moment,
     /// Events that were counted again.
@@ -109,6 +112,7 @@ struct Replaying {
     wanted: Wanted,
     plan: Arc<Plan>,
     outbox: Outbox,
+    positions: Positions,
     told: u64,
     last: Moment,
     events: u64,
@@ -119,10 +123,15 @@ impl Replaying {
         let damaged = || "the state folder holds a state that this version cannot read".to_string();
         let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;
         let (head, evaluator) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
-        let head: Head = postcard::from_bytes(head).map_err(|_| damaged())?;
-        if head.version != VERSION {
-            return Err(format!("{}: version {}, not {VERSION}", damaged(), head.version));
-        }
+        let (version, rest) = postcard::take_from_bytes::<u16>(head).map_err(|_| damaged())?;
+        let head: Head = match version {
+            VERSION => postcard::from_bytes(head).map_err(|_| damaged())?,
+            1 => {
+                let (moment, outbox) = postcard::from_bytes(rest).map_err(|_| damaged())?;
+                Head { version, moment, outbox, positions: Positions::default() }
+            }
+            _ => return Err(format!("{}: version {version}, not {VERSION}", damaged())),
+        };
         let evaluator = Evaluator::restore(evaluator).map_err(|error| format!("{}: {error}", damaged()))?;
         let plan = Arc::clone(evaluator.compiled().plan());
         Ok(Replaying {
@@ -132,6 +141,7 @@ impl Replaying {
             evaluator,
             plan,
             outbox: head.outbox,
+            positions: head.positions,
             told: 0,
             last: head.moment,
             events: 0,
@@ -140,7 +150,13 @@ impl Replaying {
 
     /// Takes a step; `bytes` are the record's.
     fn step(&mut self, record: Record<'_>, bytes: &[u8]) {
-        if let Record::Frames { arrival, .. } | Record::Lines { arrival, .. } = record {
+        if let Record::Frames { arrival, .. } | Record::Lines { arrival, .. } | Record::Followed { arrival, .. } = record
+        {
+            if let Record::Followed { bytes, .. } = record
+                && let Some((step, _)) = Step::split(bytes)
+            {
+                self.positions.apply(&step);
+            }
             self.saw(arrival);
             self.received.push(bytes);
             if self.received.bytes.len() >= AT_ONCE {
@@ -150,7 +166,7 @@ impl Replaying {
         }
         self.count();
         match record {
-            Record::Frames { .. } | Record::Lines { .. } => {}
+            Record::Frames { .. } | Record::Lines { .. } | Record::Followed { .. } => {}
             Record::Clock(time) => {
                 self.saw(time);
                 let mut transitions = Vec::new();
@@ -237,7 +253,8 @@ impl Replaying {
         self.outbox.told(self.told);
         // Numbers are never given twice, even if what they were given to was not kept.
         self.outbox.next = self.outbox.next.max(self.told);
-        Past { evaluator: self.evaluator, outbox: self.outbox, last: self.last, events: self.events }
+        let positions = self.positions;
+        Past { evaluator: self.evaluator, outbox: self.outbox, positions, last: self.last, events: self.events }
     }
 }
 
@@ -261,18 +278,33 @@ fn count(record: &[u8], lane: &mut Lane, wanted: &Wanted, plan: &Plan) -> u64 {
                 bytes = &bytes[used..];
             }
         }
-        Some(Record::Lines { arrival, time, bytes }) => {
-            let not_ahead = arrival.plus(plan.max_skew);
-            for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                if let Ok(event) = json::decode_at(line, wanted, limits.attributes, arrival, time) {
-                    events += 1;
-                    if event.time <= not_ahead {
-                        lane.observe(&event);
-                    }
-                }
+        Some(Record::Lines { arrival, time, bytes }) => events += count_lines(bytes, arrival, time, lane, wanted, plan),
+        Some(Record::Followed { arrival, bytes }) => {
+            if let Some((_, lines)) = Step::split(bytes) {
+                events += count_lines(lines, arrival, EventTime::Event, lane, wanted, plan);
             }
         }
         _ => {}
+    }
+    events
+}
+
+fn count_lines(
+    lines: &[u8],
+    arrival: Timestamp,
+    time: EventTime,
+    lane: &mut Lane,
+    wanted: &Wanted,
+    plan: &Plan,
+) -> u64 {
+    let (not_ahead, mut events) = (arrival.plus(plan.max_skew), 0);
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        if let Ok(event) = json::decode_at(line, wanted, plan.limits.attributes, arrival, time) {
+            events += 1;
+            if event.time <= not_ahead {
+                lane.observe(&event);
+            }
+        }
     }
     events
 }
