@@ -119,6 +119,18 @@ impl LogDecoder {
     #[inline]
     pub fn read<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>) -> Result<bool, Refused> {
         self.ended.set(None);
+        if let Lines::Scanned(scanned) = &self.lines
+            && !prefix::may_begin(line)
+        {
+            event.service = Value::bytes(&self.service);
+            scanned.read(line, event, None)?;
+            return Ok(true);
+        }
+        self.read_any(line, event)
+    }
+
+    #[inline(never)]
+    fn read_any<'a>(&'a self, line: &'a [u8], event: &mut Event<'a>) -> Result<bool, Refused> {
         let read = self.read_at(line, event, None, NESTED);
         if let Ok(true) = read {
             event.service = Value::bytes(&self.service);
@@ -198,8 +210,12 @@ impl LogDecoder {
         instead: Option<Timestamp>,
         nested: usize,
     ) -> Result<bool, Refused> {
-        let found = if nested == 0 { None } else { prefix::find(line, &self.local) };
-        let Some(prefix) = found else { return self.read_raw(line, event, instead) };
+        if nested == 0 || !prefix::may_begin(line) {
+            return self.read_raw(line, event, instead);
+        }
+        let Some(prefix) = prefix::find(line, &self.local) else {
+            return self.read_raw(line, event, instead);
+        };
         if self.tries_whole {
             if let Ok(read) = self.read_raw(line, event, instead) {
                 return Ok(read);

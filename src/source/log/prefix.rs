@@ -30,8 +30,21 @@ pub enum Stream {
     Err,
 }
 
-/// The prefix of a line; `last` is the time of the line before.
+/// Whether a line may have a prefix: a few bytes tell that most have none.
 #[inline]
+pub fn may_begin(line: &[u8]) -> bool {
+    let is_compose = || matches!(line.get(word(line) + 1), Some(b' ' | b'|'));
+    match line.first() {
+        Some(b'0'..=b'9') => (line.get(4) == Some(&b'-') && line.get(10) == Some(&b'T')) || is_compose(),
+        Some(b'A'..=b'Z') => line.get(3) == Some(&b' ') || is_compose(),
+        Some(b'a'..=b'z') => is_compose(),
+        Some(b'<') => true,
+        _ => false,
+    }
+}
+
+/// The prefix of a line; `local` is what is known of times.
+#[inline(never)]
 pub fn find(line: &[u8], local: &Local) -> Option<Prefix> {
     match line {
         [b'<', ..] => syslog(line, local),
@@ -132,7 +145,6 @@ fn cri(line: &[u8]) -> Option<Prefix> {
 }
 
 /// The name of a container, blanks, `| `.
-#[inline]
 fn compose(line: &[u8]) -> Option<Prefix> {
     let name = match line.first() {
         Some(first) if first.is_ascii_alphanumeric() => word(line),

@@ -176,11 +176,7 @@ impl Scanned {
                     event.time = self.time(value, text, local, line.len() - rest.len())?;
                 }
                 Role::Duration { milliseconds } => {
-                    let value = match (format.escape, value) {
-                        (Escape::Encoded, [b'+', value @ ..]) => value,
-                        (Escape::Encoded, [b'-', ..]) => b"-",
-                        _ => value,
-                    };
+                    let value = if format.escape == Escape::Encoded { unsigned(value) } else { value };
                     if !format.escape.is_absent(value) {
                         took = if format.is_start { time::scaled(value, milliseconds + 3) } else { None };
                         if self.wanted.metric {
@@ -282,11 +278,11 @@ impl Scanned {
         };
         match role {
             _ if absent => {}
-            // There was no response.
-            Role::Status if escape == Escape::Encoded && matches!(value, b"0" | b"-1") => {}
             Role::Status if value.len() == 3 && value.iter().all(u8::is_ascii_digit) => {
                 set(fields.status_code, "status-code", value);
             }
+            // There was no response.
+            Role::Status if escape == Escape::Encoded && matches!(value, b"0" | b"-1") => {}
             Role::Status => return Err(Refused::expected("a status of three digits", at)),
             Role::Request => {
                 if let Some(request) = Request::split(value) {
@@ -301,23 +297,7 @@ impl Scanned {
                     }
                 }
             }
-            Role::UrlRequest => {
-                if let Some(request) = Request::split(value).filter(|request| request.method != b"-") {
-                    set(fields.method, "method", request.method);
-                    let (host, target) = host_and_target(request.target);
-                    let (path, query) = path_and_query(target);
-                    set(fields.path, "path", path);
-                    if let Some(query) = query {
-                        set(fields.query, "query", query);
-                    }
-                    if let Some(protocol) = request.protocol {
-                        set(fields.protocol, "protocol", protocol);
-                    }
-                    if let (true, Some(host)) = (self.wanted.host, host) {
-                        event.host = Value::bytes(host);
-                    }
-                }
-            }
+            Role::UrlRequest => self.read_url_request(value, fields, event),
             Role::Method => set(fields.method, "method", value),
             Role::Uri => {
                 let (path, query) = path_and_query(value);
@@ -338,6 +318,26 @@ impl Scanned {
             _ => {}
         }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn read_url_request<'a>(&'a self, value: &'a [u8], fields: &Fields, event: &mut Event<'a>) {
+        let Some(request) = Request::split(value).filter(|request| request.method != b"-") else { return };
+        let (host, target) = host_and_target(request.target);
+        let (path, query) = path_and_query(target);
+        for (wanted, name, value) in [
+            (fields.method, "method", Some(request.method)),
+            (fields.path, "path", Some(path)),
+            (fields.query, "query", query),
+            (fields.protocol, "protocol", request.protocol),
+        ] {
+            if let (true, Some(value)) = (wanted, value) {
+                push_text(name.as_bytes(), value, self.format.escape, &mut event.attributes);
+            }
+        }
+        if let (true, Some(host)) = (self.wanted.host, host) {
+            event.host = Value::bytes(host);
+        }
     }
 
     #[inline]
@@ -373,6 +373,15 @@ impl Scanned {
             None if text == TimeText::CommonLogFormat => Refused::expected(CLF_EXAMPLE, at),
             None => Refused::expected("a time", at),
         })
+    }
+}
+
+/// HAProxy marks with a plus what was logged before the end; below 0 there is no such time.
+fn unsigned(value: &[u8]) -> &[u8] {
+    match value {
+        [b'+', value @ ..] => value,
+        [b'-', ..] => b"-",
+        _ => value,
     }
 }
 
