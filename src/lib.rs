@@ -5,6 +5,7 @@ pub mod config;
 pub mod deliver;
 pub mod edn;
 pub mod engine;
+pub mod load;
 pub mod notify;
 pub mod outbox;
 pub mod plan;
