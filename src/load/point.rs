@@ -36,7 +36,8 @@ pub enum FieldValue {
 /// Appends a point as one line, and a line feed. The same series is always the same bytes.
 ///
 /// Tags without a value are left out, and fields that are no number; what cannot be written is replaced as [`tag_value`]
-/// says. Returns whether there was a field: else nothing is written.
+/// says, and in names of measurements and fields each backslash by a slash. Returns whether there was a field: else
+/// nothing is written.
 pub fn write(point: &Point<'_>, out: &mut Vec<u8>) -> bool {
     let mut fields: Vec<_> =
         point.fields.iter().filter(|(name, value)| !name.is_empty() && value.is_number()).collect();
@@ -54,7 +55,7 @@ pub fn write(point: &Point<'_>, out: &mut Vec<u8>) -> bool {
     }
     for (at, (name, value)) in fields.into_iter().enumerate() {
         out.push(if at == 0 { b' ' } else { b',' });
-        out.extend_from_slice(escaped(&clean(name.as_bytes()), IN_TAGS, NAME).as_bytes());
+        out.extend_from_slice(escaped(&name_of(name), IN_TAGS, NAME).as_bytes());
         out.push(b'=');
         value.write(out);
     }
@@ -98,13 +99,18 @@ impl FieldValue {
 }
 
 fn measurement(text: &str) -> String {
-    let text = clean(text.as_bytes());
+    let text = name_of(text);
     // A line that begins with `#` is a comment.
     let text = match text.strip_prefix('#') {
-        Some(rest) => Cow::Owned(format!("_{rest}")),
+        Some(rest) => format!("_{rest}"),
         None => text,
     };
     escaped(&text, IN_MEASUREMENTS, MEASUREMENT)
+}
+
+/// The name of a measurement or a field: unlike in tags, InfluxDB 1 takes any backslash and what follows for one sign.
+fn name_of(text: &str) -> String {
+    clean(text.as_bytes()).replace('\\', "/")
 }
 
 /// Names and values as they are written, in order of name, that have together at most `most` bytes.
@@ -186,7 +192,7 @@ mod tests {
     #[test]
     fn a_point_is_one_line() {
         const ONE: Fields<'_> = &[("count", FieldValue::Integer(1))];
-        let cases: [(&str, Tags<'_>, Fields<'_>, &str); 15] = [
+        let cases: [(&str, Tags<'_>, Fields<'_>, &str); 16] = [
             ("http", &[(b"host", b"web-1"), (b"class", b"2xx")], ONE, "http,class=2xx,host=web-1 count=1i"),
             ("http", &[], &[("a", FieldValue::Float(3.0)), ("b", FieldValue::Float(0.25))], "http a=3,b=0.25"),
             ("http", &[], &[("b", FieldValue::Float(1.5)), ("a", FieldValue::Integer(-7))], "http a=-7i,b=1.5"),
@@ -206,6 +212,7 @@ mod tests {
             ("m", &[(b"ua", b"a\xffb")], ONE, "m,ua=a\u{fffd}b count=1i"),
             ("m", &[(b"host", b"first"), (b"host", b"second")], ONE, "m,host=first count=1i"),
             ("#m\\", &[], ONE, "_m/ count=1i"),
+            ("m", &[], &[("a\\,b", FieldValue::Integer(1))], r"m a/\,b=1i"),
             ("日本", &[("k=".as_bytes(), "ä ö".as_bytes())], ONE, r"日本,k\==ä\ ö count=1i"),
         ];
         for (measurement, tags, fields, expected) in cases {
@@ -328,7 +335,8 @@ mod tests {
             fields in prop::collection::vec((bytes(), any::<f64>(), any::<i64>()), 1..4),
             nanos in any::<i64>(),
         ) {
-            let named: Vec<_> = fields.iter().filter_map(|(name, ..)| kept(name)).collect();
+            let named: Vec<_> =
+                fields.iter().filter_map(|(name, ..)| Some(kept(name)?.replace('\\', "/"))).collect();
             prop_assume!(named.len() == fields.len());
             let values = fields.iter().enumerate().map(|(at, (_, float, integer))| match at % 2 {
                 0 => FieldValue::Integer(*integer),
@@ -349,7 +357,7 @@ mod tests {
                 }
             }
             expected.sort();
-            let first = kept(measurement.as_bytes()).unwrap();
+            let first = kept(measurement.as_bytes()).unwrap().replace('\\', "/");
             let first = first.strip_prefix('#').map_or(first.clone(), |rest| format!("_{rest}"));
             expected.insert(0, (String::new(), first));
             prop_assert_eq!(series, expected);

@@ -86,6 +86,8 @@ impl Pusher {
             };
             let effect = Effect::Request(receiver.request(&lines[piece]));
             let left = receiver.manner().timeout.saturating_sub(begun.elapsed() + after);
+            // It is shown.
+            let left = Duration::from_millis((left.as_millis() as u64).div_ceil(100) * 100);
             let heard = match self.way(receiver)?.perform(&effect, after, left) {
                 Ok(answer) => Heard::Answer(receiver.verdict(&answer)),
                 Err(trouble) => Heard::Nothing(trouble),
