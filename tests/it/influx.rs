@@ -1,6 +1,9 @@
 //! Points into an InfluxDB of each version, and events into a daemon: strict servers, and servers that fail.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use highwater::load::point::{FieldValue, Point, write};
@@ -22,6 +25,20 @@ pub fn lines(hosts: usize, count: i64) -> Vec<u8> {
         let nanos = SECONDS * 1_000_000_000;
         let tags: [(&[u8], &[u8]); 2] = [(b"path", b"/a b"), (b"host", host.as_bytes())];
         assert!(write(&Point { measurement: "http", tags: &tags, fields: &fields, nanos }, &mut out));
+    }
+    out
+}
+
+/// Points that cannot be packed.
+pub fn random_lines(count: i64) -> Vec<u8> {
+    let (mut out, mut random) = (Vec::new(), 1u64);
+    for at in 0..count {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let path = format!("{random:016x}").repeat(2);
+        let fields = [("count", FieldValue::Integer(3))];
+        let nanos = SECONDS * 1_000_000_000 + at;
+        let tags: [(&[u8], &[u8]); 1] = [(b"path", path.as_bytes())];
+        assert!(write(&Point { measurement: "random", tags: &tags, fields: &fields, nanos }, &mut out));
     }
     out
 }
@@ -197,6 +214,44 @@ fn a_server_that_ends_the_connection_gets_less_at_a_time() {
     assert!(all_sent.attempts > *taken.lock().expect("one test"));
 }
 
+/// Takes bodies of at most so many bytes; from a longer one it turns away without a look at it.
+fn rude(most: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.expect("a connection"));
+            let (mut length, mut line) = (0, String::new());
+            while stream.read_line(&mut line).is_ok_and(|read| read > 2) {
+                length =
+                    line.strip_prefix("content-length: ").map_or(length, |text| text.trim().parse().expect("a length"));
+                line.clear();
+            }
+            if length == 0 || length > most {
+                continue;
+            }
+            let mut body = vec![0; length];
+            let _ = stream.read_exact(&mut body);
+            let _ = stream.get_mut().write_all(b"HTTP/1.1 204 X\r\nconnection: close\r\n\r\n");
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_connection_that_breaks_while_much_is_sent_is_a_sign_of_too_much() {
+    let all = random_lines(20_000);
+    let sent = Pusher::default().send(&influx(rude(200_000), v1("logs")), &all).expect("pieces fit");
+    assert_eq!((sent.lines, sent.refused), (20_000, 0));
+    // Once as a whole and once as a half at least.
+    assert!(sent.attempts > 3, "{sent:?}");
+    let one = influx(rude(10), v1("logs"));
+    let Err(Fault { why }) = Pusher::default().send(&Influx { timeout: 1_000_000, ..one }, &all) else {
+        panic!("ten bytes are enough")
+    };
+    assert!(why.ends_with("given up after the 1 s of `:timeout`"), "{why}");
+}
+
 #[test]
 fn what_may_go_well_later_is_tried_again() {
     let unavailable = || Say::Answer(503, &[], r#"{"error":"starting"}"#.to_string());
@@ -250,7 +305,7 @@ fn what_never_goes_well_ends_with_the_time_or_at_once() {
 
 #[test]
 fn a_server_that_is_not_there_is_named_once() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr()).expect("loopback");
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr()).expect("loopback");
     let influx = Influx { timeout: 300_000, ..influx(format!("http://{free}"), v1("logs")) };
     let Err(Fault { why }) = Pusher::default().send(&influx, &lines(3, 1)) else { panic!("nobody is there") };
     assert!(why.starts_with(&format!("http://{free}: cannot connect: ")), "{why}");

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::daemon::Home;
-use crate::influx::{influx, lines, v1};
+use crate::influx::{influx, lines, random_lines, v1};
 
 /// A database that is stopped when dropped.
 struct Database {
@@ -244,10 +244,14 @@ fn influxdb_says_what_is_not_there() {
 #[test]
 fn influxdb_with_a_small_limit_gets_less_at_a_time() {
     let Some(database) = influxd(3_000) else { return };
+    let influx = database.to(v1("logs"));
     let mut pusher = Pusher::default();
-    let sent = pusher.send(&database.to(v1("logs")), &lines(5_000, 3)).expect("pieces fit");
+    let sent = pusher.send(&influx, &lines(5_000, 3)).expect("pieces fit");
     assert_eq!((sent.lines, sent.refused), (5_000, 0));
     assert!(sent.attempts > 3, "{sent:?}");
+    // What cannot be packed: it answers, or cuts the connection, while most is still on its way.
+    let sent = Pusher::default().send(&influx, &random_lines(20_000)).expect("pieces fit");
+    assert_eq!((sent.lines, sent.refused), (20_000, 0));
     let series = database.query("SELECT count(\"count\"), sum(\"count\") FROM http");
     assert_eq!(series[0]["values"][0].as_array().expect("a row")[1..], [json!(5_000), json!(15_000)]);
 }
