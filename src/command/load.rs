@@ -11,10 +11,9 @@ use crate::config::{self, Unset};
 use crate::edn;
 use crate::load::checkpoint::{Checkpoint, NoCheckpoint};
 use crate::load::explain;
-use crate::load::push::{Pusher, Server};
 use crate::load::reading::Reader;
 use crate::load::run::{self, Report, Surroundings};
-use crate::load::sink::{Append, Out};
+use crate::load::sink::{Append, Out, ToDaemon, ToInflux};
 use crate::plan::{Destination, Limits, Pipeline, Place, Plan};
 use crate::server::clock;
 use crate::source::{Decoder, Settings, Wanted, Zone, detect};
@@ -250,12 +249,8 @@ fn run_pipeline(
         _ if args.dry_run => run::run(pipeline, surroundings, &checkpoint, &mut Out(out)),
         Destination::Stdout | Destination::Events(None) => run::run(pipeline, surroundings, &checkpoint, &mut Out(out)),
         Destination::File(path) => run::run(pipeline, surroundings, &checkpoint, &mut Append(path)),
-        Destination::Influx(influx) => {
-            run::run(pipeline, surroundings, &checkpoint, &mut Pusher::new(Server::Influx(influx)))
-        }
-        Destination::Events(Some(events)) => {
-            run::run(pipeline, surroundings, &checkpoint, &mut Pusher::new(Server::Events(events)))
-        }
+        Destination::Influx(influx) => run::run(pipeline, surroundings, &checkpoint, &mut ToInflux::new(influx)),
+        Destination::Events(Some(events)) => run::run(pipeline, surroundings, &checkpoint, &mut ToDaemon::new(events)),
     };
     tell(args, pipeline, &report, &checkpoint, err)
 }
@@ -306,7 +301,8 @@ fn tell(args: &LoadArgs, pipeline: &Pipeline, report: &Report, checkpoint: &Chec
         code = code.max(FOUND);
     }
     if report.points_refused > 0 {
-        line(&format!("{} points were refused and left out", report.points_refused));
+        let why = report.refusal.as_deref().unwrap_or("no reason given");
+        line(&format!("{} points were refused and left out: {why}", report.points_refused));
         code = code.max(FOUND);
     }
     if let Some(failure) = &report.failure {

@@ -135,10 +135,7 @@ struct WrittenSource {
 
 /// Alphabetical.
 const SOURCE: [Entry<WrittenSource>; 4] = [
-    Entry {
-        name: "event",
-        read: |source, form, context| source.event = expression::record(form, "`:event`", context),
-    },
+    Entry { name: "event", read: |source, form, context| source.event = expression::record(form, "`:event`", context) },
     Entry { name: "files", read: |source, form, context| source.logs.files = read_files(form, context) },
     Entry { name: "format", read: |source, form, context| source.logs.format = read_format(form, context) },
     Entry { name: "zone", read: |source, form, context| source.logs.zone = read_zone(form, context) },
@@ -148,7 +145,8 @@ const SOURCE_EXAMPLE: &str = "`{:files [\"/var/log/nginx/access.log\"] :format :
 
 /// Reads what stands under `:sources` in all files, in order of name.
 pub(super) fn sources(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Source> {
-    let expected = "a map of names to sources, such as `{:access {:files [\"/var/log/nginx/access.log\"] :format :nginx}}`";
+    let expected =
+        "a map of names to sources, such as `{:access {:files [\"/var/log/nginx/access.log\"] :format :nginx}}`";
     let mut found: Vec<(Span, Source)> = Vec::new();
     for (_, form) in forms {
         for (key, value) in values::entries(form, "`:sources`", expected, context).unwrap_or_default() {
@@ -163,7 +161,9 @@ pub(super) fn sources(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Sou
                 context.report(catalogue::too_many_names(key.span, "`:sources`", MAX_PIPELINES));
                 break;
             }
-            let Some(entries) = values::entries(value, &format!("`:{name}`"), SOURCE_EXAMPLE, context) else { continue };
+            let Some(entries) = values::entries(value, &format!("`:{name}`"), SOURCE_EXAMPLE, context) else {
+                continue;
+            };
             let subject = format!("the source `:{name}`");
             let entries = Entries { subject, place: key.span, entries: entries.iter().collect(), others: &[] };
             let mut written = WrittenSource::default();

@@ -1,5 +1,6 @@
 //! Requests over HTTP/1.1. Redirects are answers; what is read has limits; connections are kept for a while.
 
+use std::error::Error as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
@@ -73,7 +74,9 @@ impl Pool {
         }
         let opened = open(&origin, trust, deadline).await;
         let mut connection = opened.map_err(|trouble| if is_doubtful { trouble } else { trouble.unsent() })?;
-        let response = exchange(&mut connection, message).await.map_err(|error| origin.place.trouble(&error))?;
+        let response = exchange(&mut connection, message)
+            .await
+            .map_err(|error| Trouble { broke_off: broke_off(&error), ..origin.place.trouble(&error) })?;
         self.answer(origin, connection, response).await
     }
 
@@ -165,6 +168,14 @@ async fn exchange(
 ) -> hyper::Result<Response<hyper::body::Incoming>> {
     connection.sender.ready().await?;
     connection.sender.send_request(message).await
+}
+
+/// Whether the other side ended the connection before it said a word.
+fn broke_off(error: &hyper::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let ended = [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof];
+    error.is_incomplete_message() || cause.is_some_and(|cause| ended.contains(&cause.kind()))
 }
 
 /// Where a request goes, and its message.

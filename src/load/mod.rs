@@ -12,4 +12,5 @@ pub mod push;
 pub mod reading;
 pub mod rejects;
 pub mod run;
+mod sending;
 pub mod sink;

@@ -1,7 +1,7 @@
 //! Cells → points as lines.
 
 use super::cells::{Cell, Start, entries};
-use super::point::{FieldValue, Point};
+use super::point::{self, FieldValue, Point};
 use crate::plan::{Counting, Quantile};
 
 /// Appends the point of a cell. `apart` nanoseconds set it apart from that of the window itself.
@@ -12,7 +12,7 @@ pub fn write(counting: &Counting, start: Start, key: &[u8], cell: &Cell, apart: 
             tags.push((name.as_bytes(), value.as_bytes()));
         }
     }
-    let mut fields = vec![("count".to_string(), FieldValue::Int(cell.count))];
+    let mut fields = vec![("count".to_string(), FieldValue::Integer(whole(cell.count)))];
     for (stat, tally) in counting.stats.iter().zip(&cell.tallies) {
         if tally.count == 0 {
             continue;
@@ -33,11 +33,16 @@ pub fn write(counting: &Counting, start: Start, key: &[u8], cell: &Cell, apart: 
             }
         }
         if stat.count {
-            add("count", FieldValue::Int(tally.count));
+            add("count", FieldValue::Integer(whole(tally.count)));
         }
     }
-    let time = start.saturating_mul(1_000).saturating_add(apart);
-    Point { measurement: &counting.measurement, tags, fields, time }.write(out);
+    let fields: Vec<(&str, FieldValue)> = fields.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let nanos = start.saturating_mul(1_000).saturating_add(apart);
+    point::write(&Point { measurement: &counting.measurement, tags: &tags, fields: &fields, nanos }, out);
+}
+
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What the field of a quantile is called: `p99`, `p99.9` as `p999`.

@@ -48,6 +48,8 @@ pub struct Report {
     pub points: u64,
     /// Points that the destination refused for good.
     pub points_refused: u64,
+    /// Why the first of them was.
+    pub refusal: Option<String>,
     /// Whether lines that an earlier run could not finish were sent first.
     pub finished_earlier: bool,
     pub said: Said,
@@ -74,6 +76,7 @@ pub fn run(
     if let Err(failure) = steps(pipeline, surroundings, checkpoint, sink, &mut report) {
         report.failure = Some(failure);
     }
+    report.refusal = sink.refusal().map(str::to_string);
     report
 }
 

@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::plan::Destination;
+use super::push::{Batches, Pusher};
+use crate::plan::{Destination, Events, Influx};
 
 /// What takes lines.
 pub trait Sink {
@@ -22,6 +23,11 @@ pub trait Sink {
     /// # Errors
     /// One line; not all were accepted.
     fn send(&mut self, lines: &[u8], again: bool, position: Option<u64>) -> Result<u64, String>;
+
+    /// Why the first of those that were left out was refused.
+    fn refusal(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Standard output, or whatever stands for it.
@@ -55,6 +61,61 @@ impl Sink for Append<'_> {
             file.sync_data()
         };
         append().map(|()| 0).map_err(|error| format!("{}: {error}", self.0.display()))
+    }
+}
+
+/// An InfluxDB.
+pub struct ToInflux<'p> {
+    influx: &'p Influx,
+    pusher: Pusher,
+    why: Option<String>,
+}
+
+impl<'p> ToInflux<'p> {
+    pub fn new(influx: &'p Influx) -> ToInflux<'p> {
+        ToInflux { influx, pusher: Pusher::default(), why: None }
+    }
+}
+
+impl Sink for ToInflux<'_> {
+    fn send(&mut self, lines: &[u8], _again: bool, _position: Option<u64>) -> Result<u64, String> {
+        Batches::of(lines).try_fold(0, |refused, batch| {
+            let sent = self.pusher.send(self.influx, batch);
+            let sent = sent.map_err(|fault| format!("{fault}; the next run sends it again"))?;
+            self.why = self.why.take().or(sent.why);
+            Ok(refused + sent.refused)
+        })
+    }
+
+    fn refusal(&self) -> Option<&str> {
+        self.why.as_deref()
+    }
+}
+
+/// A daemon.
+pub struct ToDaemon<'p> {
+    events: &'p Events,
+    pusher: Pusher,
+    why: Option<String>,
+}
+
+impl<'p> ToDaemon<'p> {
+    pub fn new(events: &'p Events) -> ToDaemon<'p> {
+        ToDaemon { events, pusher: Pusher::default(), why: None }
+    }
+}
+
+impl Sink for ToDaemon<'_> {
+    fn send(&mut self, lines: &[u8], _again: bool, _position: Option<u64>) -> Result<u64, String> {
+        Batches::of(lines).try_fold(0, |refused, batch| {
+            let sent = self.pusher.send_events(self.events, batch).map_err(|fault| fault.to_string())?;
+            self.why = self.why.take().or(sent.why);
+            Ok(refused + sent.refused)
+        })
+    }
+
+    fn refusal(&self) -> Option<&str> {
+        self.why.as_deref()
     }
 }
 

@@ -60,10 +60,15 @@ fn reply(via: &Via, answer: &Answer) -> Outcome {
 
 /// What is wrong in the receiver's own words, on one line.
 fn with_cause(what: &str, via: &Via, answer: &Answer) -> String {
-    match shown(&without_secrets(via, cause(&answer.body))) {
+    match words(&answer.body, secrets(via)) {
         cause if cause.is_empty() => what.to_string(),
         cause => format!("{what}: {cause}"),
     }
+}
+
+/// What a receiver said, on one short line without these secrets. Empty if it said nothing.
+pub fn words(body: &[u8], secrets: Vec<&str>) -> String {
+    shown(&without(secrets, cause(body)))
 }
 
 fn cause(body: &[u8]) -> String {
@@ -84,17 +89,20 @@ fn cause(body: &[u8]) -> String {
     }
 }
 
-/// Servers repeat what they do not like: `Cannot POST /services/…`.
-fn without_secrets(via: &Via, mut text: String) -> String {
-    // Shorter ones are words of any text.
-    const SHORTEST: usize = 4;
-    let mut secrets: Vec<&str> = match via {
+fn secrets(via: &Via) -> Vec<&str> {
+    match via {
         Via::Webhook(webhook) => [parts(&webhook.url), values(&webhook.headers)].concat(),
         Via::PagerDuty(pagerduty) => [parts(&pagerduty.url), vec![&pagerduty.routing_key.0]].concat(),
         Via::Alertmanager(alertmanager) => [parts(&alertmanager.url), values(&alertmanager.headers)].concat(),
         Via::Email(email) => email.login.iter().map(|(_, password)| password.0.as_str()).collect(),
         Via::Log(_) | Via::Exec(_) => vec![],
-    };
+    }
+}
+
+/// Servers repeat what they do not like: `Cannot POST /services/…`.
+fn without(mut secrets: Vec<&str>, mut text: String) -> String {
+    // Shorter ones are words of any text.
+    const SHORTEST: usize = 4;
     secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
     for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORTEST) {
         text = text.replace(secret, "REDACTED");
@@ -108,7 +116,7 @@ fn values(headers: &Headers) -> Vec<&str> {
 }
 
 /// What of a URL is not shown: whole, and each part that a message may take out of it.
-fn parts(url: &Url) -> Vec<&str> {
+pub fn parts(url: &Url) -> Vec<&str> {
     let rest = url.0.split_once("://").map_or(url.0.as_str(), |(_, rest)| rest);
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let mut parts: Vec<_> = path.split(['/', '?', '&', '=', '#']).collect();

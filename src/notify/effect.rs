@@ -96,12 +96,14 @@ pub struct Trouble {
     pub why: String,
     /// Whether it may have been received nevertheless.
     pub in_doubt: bool,
+    /// Whether the other side ended the connection before it said a word, as some do when a message is too large.
+    pub broke_off: bool,
 }
 
 impl Trouble {
     /// Something went wrong after it may have been received.
     pub fn new(why: String) -> Trouble {
-        Trouble { why, in_doubt: true }
+        Trouble { why, in_doubt: true, broke_off: false }
     }
 
     /// Nothing was sent.

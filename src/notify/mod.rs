@@ -16,7 +16,7 @@ mod webhook;
 mod samples;
 
 pub use alertmanager::{label_collision, resend};
-pub use answer::answer;
+pub use answer::{answer, parts, words};
 pub use dry_run::dry_run;
 pub use effect::{Answer, Batch, Effect, Line, Mail, Outcome, Program, Request, Trouble};
 pub use text::{base64, cut, one_line};

@@ -76,7 +76,8 @@ impl Wanted {
             (self.ttl, Field::Ttl),
         ];
         all.extend(own.into_iter().filter(|(wanted, _)| *wanted).map(|(_, field)| field));
-        let names = self.attribute_names().into_iter().map(|name| Field::Attribute(String::from_utf8_lossy(name).into()));
+        let names =
+            self.attribute_names().into_iter().map(|name| Field::Attribute(String::from_utf8_lossy(name).into()));
         all.extend(names);
         Wanted::of(&all)
     }

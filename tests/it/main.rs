@@ -19,6 +19,7 @@ mod engine_limits;
 mod engine_verdict;
 mod fmt_command;
 mod format_command;
+mod influx;
 mod laws;
 mod load_files;
 mod model;

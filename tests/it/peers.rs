@@ -3,6 +3,7 @@
 //! A program that is missing is skipped, unless HIGHWATER_PEERS=required; `tests/all --install` installs them all.
 
 mod daemons;
+mod databases;
 mod libraries;
 mod receivers;
 mod rotation;

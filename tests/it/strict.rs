@@ -1,5 +1,6 @@
 //! Servers of the tests' own, stricter than the real ones: what those refuse they refuse, and they fail as they are told.
 
+pub mod influx;
 pub mod mail;
 pub mod pagerduty;
 pub mod webhook;

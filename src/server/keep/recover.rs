@@ -150,7 +150,8 @@ impl Replaying {
 
     /// Takes a step; `bytes` are the record's.
     fn step(&mut self, record: Record<'_>, bytes: &[u8]) {
-        if let Record::Frames { arrival, .. } | Record::Lines { arrival, .. } | Record::Followed { arrival, .. } = record
+        if let Record::Frames { arrival, .. } | Record::Lines { arrival, .. } | Record::Followed { arrival, .. } =
+            record
         {
             if let Record::Followed { bytes, .. } = record
                 && let Some((step, _)) = Step::split(bytes)

@@ -123,7 +123,7 @@ impl LogDecoder {
             && !prefix::may_begin(line)
         {
             event.service = Value::bytes(&self.service);
-            scanned.read(line, event, None)?;
+            scanned.read(line, event, None, &self.local)?;
             return Ok(true);
         }
         self.read_any(line, event)
