@@ -18,6 +18,7 @@ mod engine_jumps;
 mod engine_limits;
 mod engine_verdict;
 mod fmt_command;
+mod followed;
 mod format_command;
 mod influx;
 mod laws;
