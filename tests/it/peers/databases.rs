@@ -281,3 +281,91 @@ fn victoria_metrics_takes_points_as_of_both_versions() {
         assert!(series["values"].as_array().expect("values").iter().all(|value| *value == 7), "{series}");
     }
 }
+
+impl Database {
+    /// The end of the process, however it was, and a new one over the same files.
+    fn crash(&mut self, program: &Path) {
+        let _ = self._process.0.kill();
+        let _ = self._process.0.wait();
+        let mut command = Command::new(program);
+        command.arg("-config").arg(self._home.0.join("influxd.conf"));
+        let again = Database::start(&mut command, self.address, self._home.clone());
+        self._process = again._process;
+    }
+}
+
+/// Runs of the loader over a log that grows and rotates: some are killed, some find no database, which is killed, too.
+#[test]
+fn killed_runs_and_a_killed_influxdb_come_to_each_line_once() {
+    let Some(mut database) = influxd(0) else { return };
+    let influxd = program("influxd").expect("it is there");
+    let home = Home::new("{}");
+    let at = home.0.display();
+    let address = database.address;
+    let pipelines = format!(
+        "{{:pipelines {{:http {{:files [\"{at}/access.log\"] :format :nginx_timed :interval 10 :tags {{:host \"web-1\"}}\n\
+         :record (when (not (starts-with? :path \"/static\")) {{:class (str (subs :status-code 0 1) \"xx\") :path :path}})\n\
+         :stats {{:time {{:field :request-time :sum true :count true}}}}\n\
+         :to {{:type :influxdb :url \"http://{address}\" :db \"logs\" :timeout 1}}}}}}}}"
+    );
+    fs::write(home.0.join("pipelines.edn"), pipelines).expect("the folder takes files");
+    let load = || {
+        let mut command = Command::new(crate::daemon::binary());
+        command.arg("load").arg(home.0.join("pipelines.edn")).arg("--checkpoint").arg(home.0.join("checkpoints"));
+        command
+    };
+    let log = |path: &str| home.0.join(path);
+    // SplitMix64.
+    let mut seed = 7u64;
+    let mut random = move |below: u64| {
+        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (z ^ (z >> 29)) % below
+    };
+    let (mut expected, mut second) = (std::collections::BTreeMap::<(String, u64), u64>::new(), 0u64);
+    for round in 0..40 {
+        let mut text = String::new();
+        for _ in 0..random(120) {
+            second += random(3);
+            let (status, path) = ([200, 200, 301, 404, 503][random(5) as usize], random(4));
+            let prefix = ["/static", "/a", "/b", "/c"][path as usize];
+            let (hour, minute) = (second / 3600, second / 60 % 60);
+            text += &format!(
+                "10.0.0.1 - - [22/Nov/2023:{hour:02}:{minute:02}:{:02} +0000] \"GET {prefix} HTTP/1.1\" {status} 5 \"-\" \
+                 \"-\" 0.250 0.250\n",
+                second % 60
+            );
+            if path > 0 {
+                let series = format!("{}xx {prefix}", status / 100);
+                *expected.entry((series, second / 10)).or_insert(0) += 1;
+            }
+        }
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(log("access.log")).expect("a log");
+        file.write_all(text.as_bytes()).expect("a log that grows");
+        if round % 7 == 3 {
+            let _ = fs::rename(log("access.log.1"), log("access.log.2"));
+            fs::rename(log("access.log"), log("access.log.1")).expect("it was written");
+        }
+        if round % 13 == 12 {
+            database.crash(&influxd);
+        }
+        let run = Running::start(&mut load());
+        thread::sleep(Duration::from_micros(random(25_000)));
+        drop(run);
+    }
+    let (success, said) = ran(&mut load(), b"");
+    assert!(success, "{said}");
+    let mut found = std::collections::BTreeMap::new();
+    for series in database.query("SELECT \"count\", time_sum, time_count FROM http GROUP BY class, path") {
+        let name =
+            format!("{} {}", series["tags"]["class"].as_str().unwrap(), series["tags"]["path"].as_str().unwrap());
+        for row in series["values"].as_array().expect("points") {
+            let (nanos, count) = (row[0].as_u64().expect("a time"), row[1].as_u64().expect("a count"));
+            assert_eq!(row[2], count as f64 / 4.0, "{row}");
+            assert_eq!(row[3], count, "{row}");
+            let start = 1_700_611_200;
+            *found.entry((name.clone(), (nanos / 1_000_000_000 - start) / 10)).or_insert(0) += count;
+        }
+    }
+    assert_eq!(found, expected);
+}
