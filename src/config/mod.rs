@@ -6,6 +6,8 @@ mod address;
 mod bounds;
 mod catalogue;
 mod context;
+#[cfg_attr(not(test), expect(dead_code, reason = "pipelines are not read yet"))]
+mod destination;
 mod direction;
 mod environment;
 mod expression;

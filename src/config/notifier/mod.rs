@@ -274,7 +274,7 @@ pub(super) fn keep_url(kept: &mut Url, form: &Form, context: &mut Context) {
 }
 
 /// Reports a URL by which what is secret goes over the net in clear.
-fn report_clear(place: Option<Span>, url: &Url, what: &str, context: &mut Context) {
+pub(super) fn report_clear(place: Option<Span>, url: &Url, what: &str, context: &mut Context) {
     let parts = url::parts(url);
     if let Some(place) = place.filter(|_| parts.is_in_clear() && url.0 != PLACEHOLDER) {
         context.report(catalogue::secret_in_clear(place, what));
