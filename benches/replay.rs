@@ -8,6 +8,7 @@
 #[path = "folder.rs"]
 mod folder;
 #[path = "input.rs"]
+#[allow(dead_code, reason = "other benches read the rest")]
 mod input;
 
 use std::fmt::Write as _;

@@ -1,12 +1,14 @@
-//! `:to`: where the points of a pipeline go.
+//! `:to` of a pipeline: where points go.
+
+use std::path::PathBuf;
 
 use super::context::Context;
-use super::notifier::{Entries, Entry, PLACEHOLDER, Seen, report_clear};
+use super::notifier::{Entries, Entry, PLACEHOLDER, Seen, keep_url, report_clear};
 use super::{catalogue, listener, time, url, values};
-use crate::edn::{Form, Kind};
+use crate::edn::{Form, Kind, Span};
 use crate::plan::{Destination, Events, Influx, InfluxApi, Secret, Url};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Type {
     Events,
     File,
@@ -19,224 +21,342 @@ const TYPES: [(&str, Type); 4] =
     [("events", Type::Events), ("file", Type::File), ("influxdb", Type::Influx), ("stdout", Type::Stdout)];
 
 /// What other systems, and people in a hurry, call these types.
-const OTHER_TYPES: [(&str, &str); 9] = [
+const OTHER_TYPES: [(&str, &str); 18] = [
+    ("daemon", "events"),
+    ("event", "events"),
+    ("highwater", "events"),
+    ("log", "file"),
+    ("path", "file"),
+    ("flux", "influxdb"),
     ("influx", "influxdb"),
+    ("influx-db", "influxdb"),
+    ("influxdb1", "influxdb"),
     ("influxdb2", "influxdb"),
     ("influxdb3", "influxdb"),
+    ("influxdb_v2", "influxdb"),
+    ("victoria-metrics", "influxdb"),
     ("victoriametrics", "influxdb"),
-    ("line-protocol", "file"),
+    ("-", "stdout"),
     ("console", "stdout"),
     ("print", "stdout"),
-    ("highwater", "events"),
-    ("http", "influxdb"),
+    ("output", "stdout"),
 ];
 
-/// What is written of a destination.
-struct Written {
+/// The longest `:timeout`, in microseconds: 10 minutes.
+const MAX_TIMEOUT: i64 = 600_000_000;
+/// The `:timeout` that nobody said, in microseconds.
+const TIMEOUT: i64 = 30_000_000;
+/// The longest token, in bytes.
+const MAX_TOKEN: usize = 4_096;
+/// Stands for a name that is not known.
+const UNSET: &str = "unset";
+
+const EXAMPLE: &str = "`{:type :influxdb :url \"http://127.0.0.1:8086\" :db \"logs\"}`";
+const EXAMPLE_OF_V2: &str =
+    "`{:type :influxdb :url \"https://…\" :org \"…\" :bucket \"logs\" :token #env \"INFLUX_TOKEN\"}`";
+
+/// Reads a destination: a keyword, or a map with a `:type`. What could not be read of it was reported, and has a
+/// placeholder; None, and reported, if it is not said what it is.
+pub(super) fn read(form: &Form, context: &mut Context) -> Option<Destination> {
+    let (kind, place, entries) = match &form.kind {
+        Kind::Broken => return None,
+        Kind::Map(entries) => {
+            let found = entries.iter().find(|(key, _)| is_named(key, "type"));
+            let is_broken = entries.iter().any(|(key, _)| !matches!(key.kind, Kind::Keyword(_)));
+            let Some((_, written)) = found else {
+                let place = Span { end: form.span.start + 1, ..form.span };
+                let missing = catalogue::missing_options(place, "a destination", &["type"], EXAMPLE);
+                return if is_broken { None } else { context.refuse(missing) };
+            };
+            (values::choice(written, "`:type`", &TYPES, &OTHER_TYPES, context)?, written.span, entries.as_slice())
+        }
+        _ => (values::choice(form, "`:to`", &TYPES, &OTHER_TYPES, context)?, form.span, &[][..]),
+    };
+    let name = TYPES[kind as usize].0;
+    let subject = format!("a destination of `:type :{name}`");
+    let entries = Entries { subject, place, entries: entries.iter().collect(), others: &[] };
+    Some(match kind {
+        Type::Events => Destination::Events(events(&entries, context)),
+        Type::File => Destination::File(file(&entries, context)),
+        Type::Influx => Destination::Influx(influx(&entries, context)),
+        Type::Stdout => {
+            entries.read(&[Entry { name: "type", read: |(), _, _| {} }], &[], &[], &mut (), context);
+            Destination::Stdout
+        }
+    })
+}
+
+fn is_named(key: &Form, name: &str) -> bool {
+    matches!(&key.kind, Kind::Keyword(written) if written.as_ref() == name)
+}
+
+/// Alphabetical.
+const FILE: [Entry<PathBuf>; 2] = [Entry { name: "path", read: path }, Entry { name: "type", read: |_, _, _| {} }];
+
+fn file(entries: &Entries, context: &mut Context) -> PathBuf {
+    let words = [("file", "path"), ("filename", "path"), ("name", "path"), ("to", "path")];
+    let mut path = PathBuf::from(UNSET);
+    let seen = entries.read(&FILE, &words, &["path"], &mut path, context);
+    entries.require(&seen, &["path"], "`{:type :file :path \"/var/lib/highwater/points.line\"}`", context);
+    path
+}
+
+fn path(path: &mut PathBuf, form: &Form, context: &mut Context) {
+    const HELP: &str = "write `:path \"/var/lib/highwater/points.line\"`; `:to :stdout` is standard output";
+    if matches!(&form.kind, Kind::Tagged(tag, _) if tag.as_ref() == "file") {
+        return context.report(catalogue::no_log_path(form.span, "is `#file`, the text that stands in a file", HELP));
+    }
+    let Some(text) = values::words(form, "`:path`", context) else { return };
+    let fault = match text.text.as_str() {
+        "-" | "stdout" | "/dev/stdout" => "is standard output, which is a destination of its own",
+        written if written.starts_with('~') => "begins with `~`, which only a shell replaces",
+        written if written.ends_with('/') => "ends with `/`, as the path of a folder",
+        written if written.contains('\0') => "has a character that no path has",
+        written => return *path = PathBuf::from(written),
+    };
+    context.report(catalogue::no_log_path(form.span, fault, HELP));
+}
+
+/// What is said of a daemon.
+struct ToDaemon {
     url: Url,
-    path: Option<std::path::PathBuf>,
+    token: Option<Secret>,
+    ca: Option<PathBuf>,
+}
+
+/// Alphabetical.
+const EVENTS: [Entry<ToDaemon>; 4] = [
+    Entry { name: "ca", read: |to, form, context| to.ca = listener::path(form, "ca", context) },
+    Entry { name: "token", read: |to, form, context| to.token = token(form, "HIGHWATER_TOKEN", context) },
+    Entry { name: "type", read: |_, _, _| {} },
+    Entry { name: "url", read: |to, form, context| server(&mut to.url, form, &OF_A_DAEMON, context) },
+];
+
+fn events(entries: &Entries, context: &mut Context) -> Option<Events> {
+    let mut to = ToDaemon { url: Url(PLACEHOLDER.to_string()), token: None, ca: None };
+    let seen = entries.read(&EVENTS, &OTHER_WORDS, &["url"], &mut to, context);
+    if ["ca", "token"].iter().any(|option| seen.has(option)) {
+        let example = "`{:type :events :url \"http://127.0.0.1:5559\" :token #env \"HIGHWATER_TOKEN\"}`";
+        entries.require(&seen, &["url"], example, context);
+    }
+    if to.token.is_some() {
+        report_clear(seen.place("url"), &to.url, "the token goes", context);
+    }
+    seen.has("url").then_some(Events { url: to.url, token: to.token, ca: to.ca })
+}
+
+/// What is said of an InfluxDB, of any version.
+struct ToInflux {
+    url: Url,
+    version: Option<u64>,
     db: Option<String>,
     rp: Option<String>,
-    org: Option<String>,
-    bucket: Option<String>,
     user: Option<String>,
     password: Option<Secret>,
+    org: Option<String>,
+    bucket: Option<String>,
     token: Option<Secret>,
-    version: Option<u64>,
-    ca: Option<std::path::PathBuf>,
-    timeout: Option<i64>,
+    ca: Option<PathBuf>,
+    timeout: i64,
     skip_refused: bool,
 }
 
-const CA: Entry<Written> = Entry { name: "ca", read: |to, form, context| to.ca = listener::path(form, "ca", context) };
-const TOKEN: Entry<Written> =
-    Entry { name: "token", read: |to, form, context| to.token = secret(form, "token", "INFLUX_TOKEN", context) };
-const URL: Entry<Written> = Entry { name: "url", read: server };
-
 /// Alphabetical.
-const INFLUX: [Entry<Written>; 12] = [
-    Entry { name: "bucket", read: |to, form, context| to.bucket = text(form, "`:bucket`", context) },
-    CA,
-    Entry { name: "db", read: |to, form, context| to.db = text(form, "`:db`", context) },
-    Entry { name: "org", read: |to, form, context| to.org = text(form, "`:org`", context) },
+const INFLUX: [Entry<ToInflux>; 13] = [
+    Entry { name: "bucket", read: |to, form, context| to.bucket = named(form, "`:bucket`", context) },
+    Entry { name: "ca", read: |to, form, context| to.ca = listener::path(form, "ca", context) },
+    Entry { name: "db", read: |to, form, context| to.db = named(form, "`:db`", context) },
+    Entry { name: "org", read: |to, form, context| to.org = named(form, "`:org`", context) },
     Entry { name: "partial", read: partial },
-    Entry {
-        name: "password",
-        read: |to, form, context| to.password = secret(form, "password", "INFLUX_PASSWORD", context),
-    },
-    Entry { name: "rp", read: |to, form, context| to.rp = text(form, "`:rp`", context) },
+    Entry { name: "password", read: password },
+    Entry { name: "rp", read: |to, form, context| to.rp = named(form, "`:rp`", context) },
     Entry { name: "timeout", read: timeout },
-    TOKEN,
-    URL,
-    Entry { name: "user", read: |to, form, context| to.user = text(form, "`:user`", context) },
+    Entry { name: "token", read: |to, form, context| to.token = token(form, "INFLUX_TOKEN", context) },
+    Entry { name: "type", read: |_, _, _| {} },
+    Entry { name: "url", read: |to, form, context| server(&mut to.url, form, &OF_INFLUX, context) },
+    Entry { name: "user", read: |to, form, context| to.user = named(form, "`:user`", context) },
     Entry { name: "version", read: |to, form, context| to.version = values::whole(form, "`:version`", 1, 3, context) },
 ];
 
-const FILE: [Entry<Written>; 1] =
-    [Entry { name: "path", read: |to, form, context| to.path = listener::path(form, "path", context) }];
+/// Options that not every version has, and the versions that have them.
+const OF_VERSIONS: [(&str, &[u64]); 7] = [
+    ("bucket", &[2]),
+    ("db", &[1, 3]),
+    ("org", &[2]),
+    ("password", &[1]),
+    ("rp", &[1]),
+    ("token", &[2, 3]),
+    ("user", &[1]),
+];
 
-const EVENTS: [Entry<Written>; 3] = [CA, TOKEN, URL];
-
-const OTHER_WORDS: [(&str, &str); 16] = [
+const OTHER_WORDS: [(&str, &str); 34] = [
+    ("ca-cert", "ca"),
+    ("ca-file", "ca"),
+    ("cacert", "ca"),
+    ("database", "db"),
+    ("dbname", "db"),
+    ("name", "db"),
+    ("organisation", "org"),
+    ("organization", "org"),
+    ("on-partial", "partial"),
+    ("refused", "partial"),
+    ("rejected", "partial"),
+    ("pass", "password"),
+    ("passwd", "password"),
+    ("pw", "password"),
+    ("policy", "rp"),
+    ("retention", "rp"),
+    ("retention-policy", "rp"),
+    ("deadline", "timeout"),
+    ("time-limit", "timeout"),
+    ("time-out", "timeout"),
+    ("api-key", "token"),
+    ("api-token", "token"),
+    ("auth-token", "token"),
+    ("key", "token"),
     ("address", "url"),
     ("endpoint", "url"),
     ("host", "url"),
     ("server", "url"),
+    ("uri", "url"),
     ("urls", "url"),
-    ("database", "db"),
-    ("organization", "org"),
-    ("organisation", "org"),
-    ("retention-policy", "rp"),
-    ("retention", "rp"),
-    ("username", "user"),
     ("login", "user"),
-    ("pass", "password"),
-    ("file", "path"),
+    ("username", "user"),
     ("api", "version"),
-    ("on-partial", "partial"),
+    ("api-version", "version"),
 ];
 
-/// How long all attempts at one batch may take where nothing is said, and the most that can be: 30 s, 10 min.
-const TIMEOUT: i64 = 30_000_000;
-const MAX_TIMEOUT: i64 = 600_000_000;
-
-const EXAMPLE: &str = "`{:type :influxdb :url \"http://127.0.0.1:8086\" :db \"logs\"}`";
-
-/// Reads `:to`.
-pub(super) fn read(form: &Form, context: &mut Context) -> Option<Destination> {
-    let entries = match &form.kind {
-        Kind::Keyword(name) if name.as_ref() == "stdout" => return Some(Destination::Stdout),
-        Kind::Keyword(name) if name.as_ref() == "events" => return Some(Destination::Events(None)),
-        _ => values::entries(form, "`:to`", EXAMPLE, context)?,
-    };
-    let is_type = |(key, _): &&(Form, Form)| matches!(&key.kind, Kind::Keyword(name) if name.as_ref() == "type");
-    let Some((_, kind)) = entries.iter().find(is_type) else {
-        return context.refuse(catalogue::missing_options(form.span, "`:to`", &["type"], EXAMPLE));
-    };
-    let kind = values::choice(kind, "`:type`", &TYPES, &OTHER_TYPES, context)?;
-    let name = TYPES.iter().find(|(_, known)| *known == kind).map_or("", |(name, _)| name);
-    let entries: Vec<_> = entries.iter().filter(|entry| !is_type(entry)).collect();
-    let entries = Entries { subject: format!("`:to` of `:type :{name}`"), place: form.span, entries, others: &[] };
-    let mut written = Written {
+fn influx(entries: &Entries, context: &mut Context) -> Influx {
+    let mut to = ToInflux {
         url: Url(PLACEHOLDER.to_string()),
-        path: None,
+        version: None,
         db: None,
         rp: None,
-        org: None,
-        bucket: None,
         user: None,
         password: None,
+        org: None,
+        bucket: None,
         token: None,
-        version: None,
         ca: None,
-        timeout: None,
+        timeout: TIMEOUT,
         skip_refused: false,
     };
-    match kind {
-        Type::Stdout => {
-            entries.read(&[], &OTHER_WORDS, &[], &mut written, context);
-            Some(Destination::Stdout)
-        }
-        Type::File => {
-            let seen = entries.read(&FILE, &OTHER_WORDS, &[], &mut written, context);
-            entries.require(&seen, &["path"], "`{:type :file :path \"/var/lib/points.lp\"}`", context);
-            written.path.map(Destination::File)
-        }
-        Type::Events => {
-            let seen = entries.read(&EVENTS, &OTHER_WORDS, &["token"], &mut written, context);
-            if !seen.has("url") {
-                return Some(Destination::Events(None));
-            }
-            if written.token.is_some() {
-                report_clear(seen.place("url"), &written.url, "the token goes", context);
-            }
-            Some(Destination::Events(Some(Events { url: written.url, token: written.token, ca: written.ca })))
-        }
-        Type::Influx => {
-            let seen = entries.read(&INFLUX, &OTHER_WORDS, &["password", "token", "url"], &mut written, context);
-            influx(&entries, &seen, written, context)
-        }
-    }
-}
-
-fn influx(entries: &Entries, seen: &Seen, written: Written, context: &mut Context) -> Option<Destination> {
-    let version = written.version.unwrap_or(if seen.has("bucket") || seen.has("org") {
-        2
-    } else if seen.has("token") {
-        3
-    } else {
-        1
-    });
-    let (needed, example, others): (&[&str], _, &[&str]) = match version {
-        1 => (&["url", "db"], EXAMPLE, &["bucket", "org", "token"]),
-        2 => (
-            &["url", "bucket"],
-            "`{:type :influxdb :version 2 :url \"http://127.0.0.1:8086\" :org \"me\" :bucket \"logs\" :token #env \"INFLUX_TOKEN\"}`",
-            &["db", "password", "rp", "user"],
-        ),
-        _ => (
-            &["url", "db"],
-            "`{:type :influxdb :version 3 :url \"http://127.0.0.1:8181\" :db \"logs\" :token #env \"INFLUX_TOKEN\"}`",
-            &["bucket", "org", "password", "rp", "user"],
-        ),
+    let seen = entries.read(&INFLUX, &OTHER_WORDS, &["url", "db", "bucket"], &mut to, context);
+    let version = to.version.unwrap_or_else(|| deduced(&seen));
+    let (required, example) = match version {
+        2 => (["url", "bucket"], EXAMPLE_OF_V2),
+        _ => (["url", "db"], EXAMPLE),
     };
-    entries.require(seen, needed, example, context);
-    if let Some((name, place)) = others.iter().find_map(|name| Some((*name, seen.place(name)?))) {
-        context.report(catalogue::option_of_other_version(place, name, version));
+    // A version that could not be read may be the one that has what is there.
+    if to.version.is_some() || !seen.has("version") {
+        entries.require(&seen, &required, example, context);
+        report_others(entries, version, seen.place("version"), context);
     }
-    if seen.has("user") != seen.has("password") {
-        let missing = if seen.has("user") { "password" } else { "user" };
-        entries.require(seen, &[missing], "`:user \"loader\" :password #env \"INFLUX_PASSWORD\"`", context);
+    let halves = [("user", "password"), ("password", "user")];
+    if let Some((there, missing)) = halves.into_iter().find(|(there, missing)| seen.has(there) && !seen.has(missing)) {
+        context.report(catalogue::half_a_login(key(entries, there), there, missing));
     }
-    if written.token.is_some() || written.password.is_some() {
-        let what = if written.token.is_some() { "the token goes" } else { "the password goes" };
-        report_clear(seen.place("url"), &written.url, what, context);
+    match (&to.password, &to.token) {
+        (Some(_), _) => report_clear(seen.place("url"), &to.url, "the password goes", context),
+        (_, Some(_)) => report_clear(seen.place("url"), &to.url, "the token goes", context),
+        (None, None) => {}
     }
+    let unset = || UNSET.to_string();
     let api = match version {
-        1 => InfluxApi::V1 { db: written.db?, rp: written.rp, login: written.user.zip(written.password) },
-        2 => InfluxApi::V2 { org: written.org, bucket: written.bucket?, token: written.token },
-        _ => InfluxApi::V3 { db: written.db?, token: written.token },
+        1 => InfluxApi::V1 { db: to.db.unwrap_or_else(unset), rp: to.rp, login: to.user.zip(to.password) },
+        2 => InfluxApi::V2 { org: to.org, bucket: to.bucket.unwrap_or_else(unset), token: to.token },
+        _ => InfluxApi::V3 { db: to.db.unwrap_or_else(unset), token: to.token },
     };
-    Some(Destination::Influx(Influx {
-        url: written.url,
-        api,
-        ca: written.ca,
-        timeout: written.timeout.unwrap_or(TIMEOUT),
-        skip_refused: written.skip_refused,
-    }))
+    Influx { url: to.url, api, ca: to.ca, timeout: to.timeout, skip_refused: to.skip_refused }
 }
 
-fn text(form: &Form, subject: &str, context: &mut Context) -> Option<String> {
-    values::words(form, subject, context).map(|text| text.text)
+/// The version that has what is said; the first where several have it.
+fn deduced(seen: &Seen) -> u64 {
+    let has = |names: &[&str]| names.iter().any(|name| seen.has(name));
+    match () {
+        () if has(&["bucket", "org"]) => 2,
+        () if has(&["token"]) && !has(&["rp", "user", "password"]) => 3,
+        () => 1,
+    }
 }
 
-fn secret(form: &Form, name: &str, variable: &str, context: &mut Context) -> Option<Secret> {
-    let text = values::secret(form, &format!("`:{name}`"), context)?;
-    if matches!(form.kind, Kind::String(_)) {
-        context.report(catalogue::secret_in_file(form.span, name, variable));
+/// Reports options that another version has.
+fn report_others(entries: &Entries, version: u64, said: Option<Span>, context: &mut Context) {
+    for (name, versions) in OF_VERSIONS {
+        let place = key(entries, name);
+        if place != entries.place && !versions.contains(&version) {
+            context.report(catalogue::option_of_other_version(place, name, version, versions, said));
+        }
+    }
+}
+
+/// Where the key of an option stands; the place of the type if it is not there.
+fn key(entries: &Entries, name: &str) -> Span {
+    entries.entries.iter().find(|(key, _)| is_named(key, name)).map_or(entries.place, |(key, _)| key.span)
+}
+
+/// What belongs to a URL of a server.
+struct Server {
+    name: &'static str,
+    /// What begins the path of an endpoint.
+    endpoints: &'static [&'static str],
+    example: &'static str,
+}
+
+const OF_INFLUX: Server =
+    Server { name: "InfluxDB", endpoints: &["/write", "/api/v", "/query"], example: "http://127.0.0.1:8086" };
+const OF_A_DAEMON: Server = Server { name: "a daemon", endpoints: &["/events"], example: "http://127.0.0.1:5559" };
+
+/// A URL of a server. One of an endpoint is refused, not mended: what is shown is what the user wrote.
+fn server(kept: &mut Url, form: &Form, server: &Server, context: &mut Context) {
+    let mut read = Url(PLACEHOLDER.to_string());
+    keep_url(&mut read, form, context);
+    let path = url::parts(&read).path;
+    let names_one = server.endpoints.iter().any(|endpoint| path.contains(endpoint));
+    if names_one || path.contains('?') {
+        return context.report(catalogue::url_of_an_endpoint(form.span, server.name, names_one, server.example));
+    }
+    *kept = Url(read.0.trim_end_matches('/').to_string());
+}
+
+fn named(form: &Form, subject: &str, context: &mut Context) -> Option<String> {
+    Some(values::words(form, subject, context)?.text)
+}
+
+fn password(to: &mut ToInflux, form: &Form, context: &mut Context) {
+    let Some(text) = values::secret(form, "`:password`", context) else { return };
+    if text.text.is_empty() {
+        return context.report(catalogue::empty(form.span, "`:password`"));
+    }
+    if values::in_clear(form).is_some() {
+        context.report(catalogue::secret_in_file(form.span, "password", "INFLUX_PASSWORD"));
+    }
+    to.password = Some(Secret(text.text));
+}
+
+/// A token; `variable` is one that could hold it.
+fn token(form: &Form, variable: &str, context: &mut Context) -> Option<Secret> {
+    let text = values::secret(form, "`:token`", context)?;
+    let is_sent = !text.text.is_empty() && text.text.len() <= MAX_TOKEN;
+    if !is_sent || !text.text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return context.refuse(catalogue::value_of_a_header(form.span, "`:token`", MAX_TOKEN));
+    }
+    if values::in_clear(form).is_some() {
+        context.report(catalogue::secret_in_file(form.span, "token", variable));
     }
     Some(Secret(text.text))
 }
 
-/// The server's URL: the path of the endpoint is added.
-fn server(to: &mut Written, form: &Form, context: &mut Context) {
-    let Some(url) = url::read(form, "`:url`", context) else { return };
-    let path = url::parts(&url).path;
-    if path.contains('?') || ["/write", "/api/v2", "/api/v3", "/events"].iter().any(|end| path.contains(end)) {
-        return context.report(catalogue::url_of_an_endpoint(form.span));
-    }
-    to.url = Url(url.0.trim_end_matches('/').to_string());
-}
-
-fn partial(to: &mut Written, form: &Form, context: &mut Context) {
-    let choices = [("fail", false), ("skip", true)];
-    to.skip_refused = values::choice(form, "`:partial`", &choices, &[], context).unwrap_or_default();
-}
-
-fn timeout(to: &mut Written, form: &Form, context: &mut Context) {
+fn timeout(to: &mut ToInflux, form: &Form, context: &mut Context) {
     let Some((timeout, length)) = time::positive(form, "`:timeout`", MAX_TIMEOUT / 1_000_000, context) else { return };
     match timeout.micros() {
-        ..=MAX_TIMEOUT => to.timeout = Some(timeout.micros()),
+        ..=MAX_TIMEOUT => to.timeout = timeout.micros(),
         _ => context.report(catalogue::time_between(length.span, "`:timeout`", "0", "10 min")),
     }
+}
+
+fn partial(to: &mut ToInflux, form: &Form, context: &mut Context) {
+    let words = [("abort", "fail"), ("error", "fail"), ("stop", "fail"), ("drop", "skip"), ("ignore", "skip")];
+    let choices = [("fail", false), ("skip", true)];
+    to.skip_refused = values::choice(form, "`:partial`", &choices, &words, context).unwrap_or_default();
 }

@@ -1,7 +1,9 @@
 //! Events → cells: which window, which record, what of it is kept.
 
+use std::borrow::Cow;
+
 use super::cells::{Cells, Start};
-use super::events;
+use super::{events, point};
 use crate::engine::{Budget, Event, Fields as _};
 use crate::plan::{Counting, Expression, Field, Timestamp};
 
@@ -121,6 +123,12 @@ pub fn write_key(record: &Expression, event: &Event<'_>, key: &mut Vec<u8>) -> b
         key.extend_from_slice(&[0, 0]);
         let at = key.len();
         value.write_text(event, key);
+        // Values that are one in a point are one here: else the points would overwrite each other.
+        if !key[at..].iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\') {
+            let value = point::tag_value(&key[at..]).map(Cow::into_owned).unwrap_or_default();
+            key.truncate(at);
+            key.extend_from_slice(value.as_bytes());
+        }
         key.truncate(at + LONGEST);
         let length = key.len() - at;
         // What has no value is no tag.

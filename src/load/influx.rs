@@ -22,7 +22,7 @@ pub enum Verdict {
     TooLarge {
         why: String,
     },
-    /// Some lines never will be accepted, the others were: why, and how many, if that is said.
+    /// Some lines never will be accepted, the others were: why, and how many at least, if that is said.
     Partial {
         why: String,
         dropped: Option<u64>,
@@ -89,14 +89,10 @@ pub fn answer(influx: &Influx, answer: &Answer) -> Verdict {
     let is_partial = body.contains("partial write");
     match answer.status {
         200..=299 if body.trim().is_empty() => Verdict::Accepted,
-        201 => Verdict::Partial { why: said, dropped: dropped(&answer.body) },
+        201 => partial(said, &answer.body),
         200..=299 => Verdict::Rejected { why: format!("{said}; InfluxDB says nothing there: is `:url` that of one?") },
-        400 if is_partial || is_none_of_v1(influx, &answer.body) => {
-            Verdict::Partial { why: said, dropped: dropped(&answer.body) }
-        }
-        422 if is_partial || matches!(influx.api, InfluxApi::V2 { .. }) => {
-            Verdict::Partial { why: said, dropped: dropped(&answer.body) }
-        }
+        400 if is_partial || is_none_of_v1(influx, &answer.body) => partial(said, &answer.body),
+        422 if is_partial || matches!(influx.api, InfluxApi::V2 { .. }) => partial(said, &answer.body),
         // A retention policy that is not there is a fault of the server for InfluxDB 1.
         500 if body.contains("retention policy not found") => {
             Verdict::Rejected { why: format!("{said}; create it, or name another with `:rp`") }
@@ -114,9 +110,8 @@ pub fn events_answer(events: &Events, answer: &Answer) -> Verdict {
         let refused = |line: &&[u8]| !line.is_empty() && *line != b"{}";
         let mut refused = answer.body.split(|byte| *byte == b'\n').filter(refused);
         let Some(first) = refused.next() else { return Verdict::Accepted };
-        // A long answer is cut.
-        let dropped = answer.body.ends_with(b"\n").then(|| 1 + refused.count() as u64);
-        return Verdict::Partial { why: words(first, secrets), dropped };
+        // Of a long answer only the beginning is here.
+        return Verdict::Partial { why: words(first, secrets), dropped: Some(1 + refused.count() as u64) };
     }
     let said = said(answer.status, words(&answer.body, secrets));
     let taken = answer.body.trim_ascii_end();
@@ -165,6 +160,14 @@ fn first_of_v3(body: &[u8]) -> Option<String> {
     let said: Json = serde_json::from_slice(body).ok()?;
     let first = said.get("data")?.get(0)?.get("error_message")?;
     first.as_str().map(str::to_string)
+}
+
+fn partial(said: String, body: &[u8]) -> Verdict {
+    let why = match said.contains("field type conflict") {
+        true => format!("{said}; another `:measurement` has fields of its own"),
+        false => said,
+    };
+    Verdict::Partial { why, dropped: dropped(body) }
 }
 
 /// How many lines were not accepted.
@@ -311,7 +314,7 @@ mod tests {
         Verdict::Retry { why: why.to_string(), after: None }
     }
 
-    fn partial(why: &str, dropped: Option<u64>) -> Verdict {
+    fn refused_in_part(why: &str, dropped: Option<u64>) -> Verdict {
         Verdict::Partial { why: why.to_string(), dropped }
     }
 
@@ -322,28 +325,28 @@ mod tests {
     #[test]
     fn answers_mean_what_the_servers_mean() {
         let conflict = "partial write: field type conflict: input field \\\"v\\\" on measurement \\\"m\\\" is type float, already exists as type integer dropped=2";
-        let shown = conflict.replace('\\', "");
+        let shown = conflict.replace('\\', "") + "; another `:measurement` has fields of its own";
         let of_v2 = format!("failure writing points to database: {conflict}");
         for (influx, status, body, expected) in [
             (v1(), 204, "".to_string(), Verdict::Accepted),
-            (v1(), 400, format!(r#"{{"error":"{conflict}"}}"#), partial(&format!("answered 400: {shown}"), Some(2))),
+            (v1(), 400, format!(r#"{{"error":"{conflict}"}}"#), refused_in_part(&format!("answered 400: {shown}"), Some(2))),
             (
                 v1(),
                 400,
                 r#"{"error":"partial write: unable to parse 'm v=abc 2': invalid boolean\nunable to parse 'm v=x 3': invalid boolean dropped=0"}"#.to_string(),
-                partial("answered 400: partial write: unable to parse 'm v=abc 2': invalid boolean unable to parse 'm v=x 3': invalid boolean dropped=0", Some(2)),
+                refused_in_part("answered 400: partial write: unable to parse 'm v=abc 2': invalid boolean unable to parse 'm v=x 3': invalid boolean dropped=0", Some(2)),
             ),
             (
                 v1(),
                 400,
                 r#"{"error":"unable to parse 'garbage': missing fields"}"#.to_string(),
-                partial("answered 400: unable to parse 'garbage': missing fields", Some(1)),
+                refused_in_part("answered 400: unable to parse 'garbage': missing fields", Some(1)),
             ),
             (
                 v1(),
                 400,
                 r#"{"error":"partial write: points beyond retention policy dropped=1"}"#.to_string(),
-                partial("answered 400: partial write: points beyond retention policy dropped=1", Some(1)),
+                refused_in_part("answered 400: partial write: points beyond retention policy dropped=1", Some(1)),
             ),
             (
                 v1(),
@@ -382,7 +385,7 @@ mod tests {
                 v2(),
                 422,
                 format!(r#"{{"code":"unprocessable entity","message":"{of_v2}"}}"#),
-                partial(&format!("answered 422: failure writing points to database: {shown}"), Some(2)),
+                refused_in_part(&format!("answered 422: failure writing points to database: {shown}"), Some(2)),
             ),
             (
                 v2(),
@@ -407,7 +410,7 @@ mod tests {
                 v3(),
                 400,
                 r#"{"error":"partial write of line protocol occurred","data":[{"original_line":"m v=x 3","line_number":2,"error_message":"invalid"}]}"#.to_string(),
-                partial("answered 400: partial write of line protocol occurred: invalid", Some(1)),
+                refused_in_part("answered 400: partial write of line protocol occurred: invalid", Some(1)),
             ),
             (v3(), 400, r#"{"error":"invalid database name"}"#.to_string(), rejected("answered 400: invalid database name")),
         ] {
@@ -438,8 +441,8 @@ mod tests {
         let unread = "answers that were not read take 5 bytes; send the rest again";
         for (status, body, expected) in [
             (200, "{}\n{}\n".to_string(), Verdict::Accepted),
-            (200, format!("{{}}\n{refused}\n{refused}\n"), partial("line 2: no service", Some(2))),
-            (200, format!("{{}}\n{refused}\n{{\"er"), partial("line 2: no service", None)),
+            (200, format!("{{}}\n{refused}\n{refused}\n"), refused_in_part("line 2: no service", Some(2))),
+            (200, format!("{{}}\n{refused}\n{{\"er"), refused_in_part("line 2: no service", Some(2))),
             (
                 503,
                 format!("{unread}. 0 lines were taken\n"),

@@ -98,18 +98,18 @@ fn each_version_keeps_points_once_however_often_they_are_sent() {
         let mut pusher = Pusher::default();
         for count in [10, 10, 25] {
             let mut all = Sent::default();
-            for batch in Batches::of(&lines(12_000, count)) {
+            for batch in Batches::of(&lines(6_000, count)) {
                 all.add(pusher.send(&influx, batch).expect("it is content"));
             }
-            assert_eq!(all, sent(12_000, 0, 3), "{version:?}");
+            assert_eq!(all, sent(6_000, 0, 2), "{version:?}");
         }
         let database = database.lock().expect("one test");
-        assert_eq!(database.stored.len(), 12_000);
+        assert_eq!(database.stored.len(), 6_000);
         assert!(database.stored.values().all(|fields| fields["count"] == "25i" && fields["time_p99"] == "0.25"));
         // One after the other, over one connection.
         assert!(server.all_seen().iter().all(|seen| seen.connection == 0));
-        let order = String::from_utf8(lines(12_000, 10)).expect("UTF-8");
-        assert!(database.lines[..12_000].iter().eq(order.lines()));
+        let order = String::from_utf8(lines(6_000, 10)).expect("UTF-8");
+        assert!(database.lines[..6_000].iter().eq(order.lines()));
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod advice;
 mod checks;
+mod destinations;
 mod expressions;
 mod lints;
 mod notifiers;
@@ -19,6 +20,7 @@ mod values;
 
 pub(super) use advice::*;
 pub(super) use checks::*;
+pub(super) use destinations::*;
 pub(super) use expressions::*;
 pub(super) use lints::*;
 pub(super) use notifiers::*;

@@ -277,10 +277,10 @@ pub fn argument_of_a_command(span: Span, fault: &str) -> Diagnostic {
         .help("write `[\"/usr/local/bin/tell\" \"--urgent\"]`; or `[\"sh\" \"-c\" \"…\"]` if a shell is wanted")
 }
 
-pub fn no_log_path(span: Span, fault: &str) -> Diagnostic {
+pub fn no_log_path(span: Span, fault: &str, help: &str) -> Diagnostic {
     error("T123", span, format!("`:path` takes the path of a file, and this {fault}"))
         .here("expected a path")
-        .help("write `:path \"/var/log/highwater.jsonl\"`; or leave it out for standard output")
+        .help(help)
 }
 
 pub fn secret_in_clear(span: Span, what: &str) -> Diagnostic {

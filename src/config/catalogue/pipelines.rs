@@ -71,15 +71,3 @@ pub fn nothing_kept(span: Span, name: &str) -> Diagnostic {
         .here("expected `:percentiles`, `:sum`, `:min`, `:max` or `:count`")
         .help("write `{:field :request-time :percentiles [0.5 0.99]}`")
 }
-
-pub fn option_of_other_version(span: Span, name: &str, version: u64) -> Diagnostic {
-    error("T210", span, format!("version {version} of InfluxDB has no {}", code(&format!(":{name}"))))
-        .here("of another version")
-        .help("version 1 has `:db`, `:rp`, `:user`, `:password`; 2 has `:org`, `:bucket`, `:token`; 3 has `:db`, `:token`; say which with `:version`")
-}
-
-pub fn url_of_an_endpoint(span: Span) -> Diagnostic {
-    error("T211", span, "`:url` is that of the server")
-        .here("with the path of an endpoint, or a query")
-        .help("leave out what stands behind the host; `/write`, `/api/v2/write` or the like is added")
-}

@@ -30,9 +30,12 @@ pub(super) fn read(entries: &Entries, context: &mut Context) -> Via {
     Via::Log(log)
 }
 
+/// What to type instead of a path that is none.
+const HELP: &str = "write `:path \"/var/log/highwater.jsonl\"`; or leave it out for standard output";
+
 fn path(log: &mut Log, form: &Form, context: &mut Context) {
     if matches!(&form.kind, Kind::Tagged(tag, _) if tag.as_ref() == "file") {
-        return context.report(catalogue::no_log_path(form.span, "is `#file`, the text that stands in a file"));
+        return context.report(catalogue::no_log_path(form.span, "is `#file`, the text that stands in a file", HELP));
     }
     let Some(text) = values::words(form, "`:path`", context) else { return };
     let fault = match text.text.as_str() {
@@ -42,5 +45,5 @@ fn path(log: &mut Log, form: &Form, context: &mut Context) {
         path if path.contains('\0') => "has a character that no path has",
         path => return log.path = Some(PathBuf::from(path)),
     };
-    context.report(catalogue::no_log_path(form.span, fault));
+    context.report(catalogue::no_log_path(form.span, fault, HELP));
 }

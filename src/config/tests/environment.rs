@@ -8,7 +8,7 @@ use super::*;
 use crate::config::Environment;
 
 /// Variables and files by name.
-struct Fixed(HashMap<&'static str, &'static str>);
+pub(super) struct Fixed(pub HashMap<&'static str, &'static str>);
 
 impl Environment for Fixed {
     fn variable(&self, name: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! What each fault says, as tables of cases.
 
+mod destinations;
 mod environment;
 mod expressions;
 mod notifiers;
@@ -140,6 +141,7 @@ fn each_fault_of_a_file_is_found_once() {
 fn a_code_is_used_once() {
     let catalogue = [
         include_str!("../catalogue/checks.rs"),
+        include_str!("../catalogue/destinations.rs"),
         include_str!("../catalogue/expressions.rs"),
         include_str!("../catalogue/lints.rs"),
         include_str!("../catalogue/notifiers.rs"),
