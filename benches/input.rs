@@ -47,6 +47,7 @@ pub fn json_events(seed: u64, bytes: usize) -> Vec<u8> {
 }
 
 /// An access log as nginx writes it with `escape=json`.
+#[allow(dead_code, reason = "not every bench reads it")]
 pub fn nginx_json(seed: u64, bytes: usize) -> Vec<u8> {
     write_lines(seed, bytes, |request, out| {
         let Request { path, status, host, bytes, agent, .. } = request;
@@ -60,6 +61,7 @@ pub fn nginx_json(seed: u64, bytes: usize) -> Vec<u8> {
 }
 
 /// An access log of Caddy, with the headers of requests and responses.
+#[allow(dead_code, reason = "not every bench reads it")]
 pub fn caddy(seed: u64, bytes: usize) -> Vec<u8> {
     write_lines(seed, bytes, |request, out| {
         let Request { path, status, host, bytes, agent, .. } = request;
@@ -73,6 +75,7 @@ pub fn caddy(seed: u64, bytes: usize) -> Vec<u8> {
 }
 
 /// The same log as [`nginx_json`], in LTSV.
+#[allow(dead_code, reason = "not every bench reads it")]
 pub fn ltsv(seed: u64, bytes: usize) -> Vec<u8> {
     write_lines(seed, bytes, |request, out| {
         let Request { path, status, host, bytes, agent, .. } = request;

@@ -35,6 +35,8 @@ pub enum Stream {
 pub fn may_begin(line: &[u8]) -> bool {
     let is_compose = || matches!(line.get(word(line) + 1), Some(b' ' | b'|'));
     match line.first() {
+        // An address: most lines begin with one.
+        Some(b'0'..=b'9') if matches!(line, [_, b'.', ..] | [_, _, b'.', ..] | [_, _, _, b'.', ..]) => false,
         Some(b'0'..=b'9') => (line.get(4) == Some(&b'-') && line.get(10) == Some(&b'T')) || is_compose(),
         Some(b'A'..=b'Z') => line.get(3) == Some(&b' ') || is_compose(),
         Some(b'a'..=b'z') => is_compose(),

@@ -88,7 +88,7 @@ fn says_something(role: Role, fields: &Fields, wanted: &Wanted) -> bool {
             fields.method || fields.path || fields.query || fields.protocol
         }
         Role::Bytes => !fields.names.is_empty(),
-        Role::DurationPart { .. } => true,
+        Role::DurationPart { .. } => wanted.metric,
         Role::Time(_) | Role::StartTime(_) | Role::Status | Role::Duration { .. } => true,
         Role::Date | Role::Clock => false,
     }
@@ -151,7 +151,8 @@ impl Scanned {
     /// # Errors
     /// [`Refused::NotUnderstood`] with the variable whose end was not found, [`Refused::NoTime`] and
     /// [`Refused::TimeOutOfRange`].
-    #[inline]
+    // Inlined into the loop over lines, both are slower.
+    #[inline(never)]
     pub fn read<'a>(
         &'a self,
         line: &'a [u8],
@@ -164,7 +165,6 @@ impl Scanned {
             .strip_prefix(format.prefix.as_slice())
             .ok_or_else(|| Refused::expected("the text that the log format begins with", 0))?;
         let mut took = None;
-        let mut parts = Parts::default();
         for (step, fields) in format.steps.iter().zip(&self.fields) {
             let Some(end) = end(step, rest, format) else {
                 return Err(no_end(step, line.len() - rest.len()));
@@ -185,7 +185,7 @@ impl Scanned {
                         }
                     }
                 }
-                Role::DurationPart { milliseconds } => parts.add(value, milliseconds),
+                Role::DurationPart { milliseconds } => add_part(value, milliseconds, &mut event.metric),
                 role => self.read_role(role, value, fields, event, line.len() - rest.len())?,
             }
             for name in &fields.names {
@@ -195,8 +195,8 @@ impl Scanned {
                 rest = &rest[if step.peeks { end } else { end + step.literal.len() }..];
             }
         }
-        if let (true, Some(micros)) = (self.wanted.metric, parts.micros) {
-            event.metric = time::scaled(micros.to_string().as_bytes(), -3).map_or(Value::Nil, Value::Number);
+        if let Value::Bool(_) = event.metric {
+            event.metric = Value::Nil;
         }
         if !format.has_time {
             event.time = instead.ok_or(Refused::NoTime)?;
@@ -385,23 +385,20 @@ fn unsigned(value: &[u8]) -> &[u8] {
     }
 }
 
-/// Durations that are added up.
-#[derive(Default)]
-struct Parts {
-    micros: Option<i64>,
-    failed: bool,
-}
-
-impl Parts {
-    /// A part below 0, or that is no number, leaves nothing.
-    fn add(&mut self, value: &[u8], milliseconds: i32) {
-        match time::scaled(value, milliseconds + 3) {
-            Some(Number::Int(micros)) if micros >= 0 && !self.failed => {
-                self.micros = Some(self.micros.unwrap_or(0).saturating_add(micros));
-            }
-            _ => (self.micros, self.failed) = (None, true),
+/// Adds a part of a duration to what is there of it; `false` once a part was below 0 or no number.
+#[inline(never)]
+fn add_part(value: &[u8], milliseconds: i32, metric: &mut Value<'_>) {
+    let part = time::scaled(value, milliseconds).filter(|part| part.to_f64() >= 0.0);
+    *metric = match (&*metric, part) {
+        (Value::Nil, Some(part)) => Value::Number(part),
+        (Value::Number(Number::Int(sum)), Some(Number::Int(part))) => {
+            Value::Number(Number::Int(sum.saturating_add(part)))
         }
-    }
+        (Value::Number(sum), Some(part)) => {
+            Number::from_f64(sum.to_f64() + part.to_f64()).map_or(Value::Bool(false), Value::Number)
+        }
+        _ => Value::Bool(false),
+    };
 }
 
 fn no_end(step: &Step, at: usize) -> Refused {
