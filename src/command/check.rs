@@ -112,7 +112,16 @@ fn count(loaded: &Loaded) -> (usize, usize) {
 fn summary(loaded: &Loaded, errors: usize, warnings: usize) -> String {
     let files = number(loaded.sources.files.len() - loaded.unreadable, "file");
     let thresholds = match &loaded.plan {
-        Some(plan) => format!(", {}", number(plan.thresholds.len(), "threshold")),
+        Some(plan) => {
+            let parts = [
+                (plan.thresholds.len(), "threshold"),
+                (plan.pipelines.len(), "pipeline"),
+                (plan.sources.len(), "source"),
+            ];
+            let is_said = |(at, (count, _)): &(usize, (usize, &str))| *count > 0 || *at == 0;
+            let said = parts.into_iter().enumerate().filter(is_said);
+            said.map(|(_, (count, noun))| format!(", {}", number(count, noun))).collect()
+        }
         None => String::new(),
     };
     let found = match (errors, warnings) {

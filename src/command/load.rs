@@ -268,6 +268,16 @@ fn tell(args: &LoadArgs, pipeline: &Pipeline, report: &Report, checkpoint: &Chec
         line(fault);
         code = code.max(FAILED);
     }
+    if let Some(zone) = report.zone.as_ref().filter(|_| is_talkative(args)) {
+        line(&format!(
+            "times that do not say their zone are taken as those of {zone}, this machine's; `:zone` says another"
+        ));
+    }
+    if is_talkative(args) {
+        for (path, format) in &report.said.formats {
+            line(&format!("{}: read as {format}", path.display()));
+        }
+    }
     for path in report.said.replaced.iter().collect::<BTreeSet<_>>() {
         line(&format!(
             "{}: was truncated, or replaced in place: what was written between the last copy and that is lost, if it \

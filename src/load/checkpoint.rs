@@ -25,6 +25,8 @@ pub struct Kept {
     /// The greatest time of an event; None before the first.
     pub greatest: Option<Timestamp>,
     pub series: Series,
+    /// The patterns of files that it is of.
+    pub files: Vec<String>,
     pub cells: Vec<(Start, Vec<(Key, Cell)>)>,
     /// Lines that are not known to be accepted.
     pub unsent: Vec<u8>,
@@ -49,6 +51,7 @@ impl Default for Kept {
             open_from: Start::MIN,
             greatest: None,
             series: Series::default(),
+            files: Vec::new(),
             cells: Vec::new(),
             unsent: Vec::new(),
             appended_at: None,

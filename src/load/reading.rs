@@ -44,6 +44,17 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// The machine's zone, if lines do not say theirs and nothing else is said.
+    pub fn assumed_zone(&self, logs: &Logs) -> Option<String> {
+        let has_zone = match &self.kind {
+            Some(Kind::Log(format)) => format.has_zone(),
+            Some(Kind::Json | Kind::Edn) | None => true,
+        };
+        (!has_zone && logs.zone.is_none()).then(|| self.settings.zone.name().to_string())
+    }
+}
+
 /// What becomes of one line.
 pub enum Line<'a> {
     Event { event: &'a Event<'a>, place: Place<'a> },

@@ -53,6 +53,8 @@ pub struct Report {
     /// Whether lines that an earlier run could not finish were sent first.
     pub finished_earlier: bool,
     pub said: Said,
+    /// The zone of the machine, where it stands in for one that lines do not say.
+    pub zone: Option<String>,
     /// What is to be told in any case, one line each.
     pub notes: Vec<String>,
     /// Why it could not be done to the end.
@@ -90,6 +92,16 @@ fn steps(
     let mut damaged = None;
     let mut kept = checkpoint.read(&mut damaged)?;
     report.notes.extend(damaged);
+    let files = &pipeline.logs.files;
+    if !kept.files.is_empty() && !kept.files.iter().any(|file| files.contains(file)) {
+        return Err(format!(
+            "{} is of another pipeline of this name, which reads {}: give one of them another name, or another folder \
+             with `--checkpoint DIR`; if it is this one, with other files, remove it",
+            checkpoint.path().display(),
+            kept.files.join(", ")
+        ));
+    }
+    kept.files.clone_from(files);
     if !kept.unsent.is_empty() {
         report.points_refused += sink.send(&kept.unsent, true, kept.appended_at)?;
         report.points += count_lines(&kept.unsent);
@@ -107,6 +119,7 @@ fn steps(
         return Ok(());
     }
     let reader = reader(pipeline, surroundings)?;
+    report.zone = reader.assumed_zone(&pipeline.logs);
     let mut counter = counter(pipeline, surroundings, &mut kept);
     let mut rejects = Rejects::new((!checkpoint.is_read_only()).then(|| checkpoint.rejects()));
     let mut gate = Gate { latest: Timestamp::MIN, surroundings };

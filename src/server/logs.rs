@@ -152,6 +152,11 @@ impl Following {
             Ok(reader) => reader,
             Err(fault) => return self.complain(vec![fault]),
         };
+        if let Some(zone) = reader.assumed_zone(&self.source.logs) {
+            self.complain(vec![format!(
+                "times that do not say their zone are taken as those of {zone}, this machine's; `:zone` says another"
+            )]);
+        }
         let mut more = true;
         while more {
             let mut taken = Vec::new();
@@ -251,7 +256,8 @@ fn event_of(event: &Event<'_>, source: &Source, wanted: &Wanted) -> Option<Vec<u
             object.insert(name.to_string(), json(value));
         }
     };
-    put("service", &Value::text(&source.name));
+    let own = Value::text(&source.name);
+    put("service", if event.service.is_nil() { &own } else { &event.service });
     for name in ["host", "state", "description", "metric", "tags"] {
         if wanted.field(&Field::named(name)) {
             put(name, &event.field(&Field::named(name)));

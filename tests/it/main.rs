@@ -23,6 +23,7 @@ mod format_command;
 mod influx;
 mod laws;
 mod load_files;
+mod load_runs;
 mod model;
 mod notify_command;
 mod peers;
