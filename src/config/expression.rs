@@ -243,7 +243,8 @@ fn call(items: &[Form], span: Span, depth: usize, record: Option<&str>, context:
         if SYMBOLS.contains(&name.as_ref()) {
             return context.refuse(catalogue::field_is_no_function(head.span, name));
         }
-        let functions = FUNCTIONS.iter().map(|function| function.name).filter(|_| name.as_ref() != "in");
+        let is_meant = |known: &&str| name.as_ref() != "in" && (record.is_none() || choice::chooses(known));
+        let functions = FUNCTIONS.iter().map(|function| function.name).filter(is_meant);
         let meant = context.nearest(name, functions, &OTHER_WORDS);
         return context.refuse(catalogue::unknown_function(head.span, name, meant));
     };

@@ -146,7 +146,7 @@ pub(super) fn record(form: &Form, subject: &str, depth: usize, context: &mut Con
     match &form.kind {
         Kind::Nil => Some(Expression::Nil),
         Kind::Map(entries) => map(entries, depth, context),
-        Kind::List(items) if items.first().is_some_and(chooses) => {
+        Kind::List(items) if items.first().is_some_and(may_be_record) => {
             call(items, form.span, depth, Some(subject), context)
         }
         Kind::Broken => None,
@@ -154,13 +154,15 @@ pub(super) fn record(form: &Form, subject: &str, depth: usize, context: &mut Con
     }
 }
 
-/// Whether a list with this head chooses between records; or is no call at all, as whoever reads it says.
-fn chooses(head: &Form) -> bool {
+/// Whether a function chooses between its arguments.
+pub(super) fn chooses(name: &str) -> bool {
+    matches!(name, "if" | "when" | "cond" | "case")
+}
+
+/// Whether a list with this head comes to a record; or is no call at all, as whoever reads it says.
+fn may_be_record(head: &Form) -> bool {
     match &head.kind {
-        Kind::Symbol(name) => match name.as_ref() {
-            "if" | "when" | "cond" | "case" => true,
-            other => FUNCTIONS.iter().all(|function| function.name != other),
-        },
+        Kind::Symbol(name) => chooses(name) || FUNCTIONS.iter().all(|function| function.name != name.as_ref()),
         kind => *kind == Kind::Broken,
     }
 }
