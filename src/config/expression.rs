@@ -183,7 +183,23 @@ pub(super) fn value(form: &Form, context: &mut Context) -> Option<Expression> {
 // Nothing reads it yet but its tests.
 #[cfg_attr(not(test), allow(dead_code))]
 pub(super) fn record(form: &Form, subject: &str, context: &mut Context) -> Option<Expression> {
+    // Not in a test either: it is told how a record came to be.
+    if let Some(secret) = of_a_file(form, 0) {
+        return context.refuse(catalogue::secret_in_output(secret, subject));
+    }
     choice::record(form, subject, 0, context)
+}
+
+/// Where `#file` stands in an expression: its text would be told.
+pub(super) fn of_a_file(form: &Form, depth: usize) -> Option<Span> {
+    match &form.kind {
+        Kind::Tagged(tag, _) if tag.as_ref() == "file" => Some(form.span),
+        // What is deeper is refused.
+        _ if depth > 256 => None,
+        Kind::List(items) => items.iter().find_map(|item| of_a_file(item, depth + 1)),
+        Kind::Map(entries) => entries.iter().find_map(|(_, value)| of_a_file(value, depth + 1)),
+        _ => None,
+    }
 }
 
 fn expression(form: &Form, depth: usize, context: &mut Context) -> Option<Expression> {

@@ -167,7 +167,7 @@ pub fn no_constant(form: &Form) -> Diagnostic {
         _ => None,
     };
     error("T170", form.span, format!("`case` compares with constants, and this is {}", kind(form)))
-        .here("expected a text, a number, `true`, `false`, `nil`, or a list of such")
+        .here("expected a constant, or a list of such")
         .maybe_help(help)
 }
 

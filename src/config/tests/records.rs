@@ -52,6 +52,8 @@ fn a_record_is_nil_or_a_map() {
         ("{:a {:b 1}}", "T070", "not a map"),
         ("{:a (foo)}", "T077", "there is no function `foo`"),
         ("(if {:a 1} nil)", "T070", "not a map"),
+        ("(when (= :a #file \"/run/secrets/x\") {:b 1})", "T030", "`:record` is shown in output"),
+        ("{:a (str #file \"/run/secrets/x\")}", "T030", "`:record` is shown in output"),
     ] {
         let (record, found) = record(text);
         assert_eq!(record, None, "{text}");
