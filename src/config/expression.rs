@@ -1,13 +1,14 @@
 //! Expressions: a closed set of functions, each checked when it is read.
 
 mod choice;
+mod number;
 mod text;
 
 use super::catalogue;
 use super::context::Context;
 use super::values::{self, Appears};
 use crate::edn::{Form, Kind, Span};
-use crate::plan::{Buckets, Comparator, Expression, Field, Number, Operation};
+use crate::plan::{Comparator, Expression, Field, Number};
 
 /// A function: its name, how many arguments it takes, and how it is read.
 struct Function {
@@ -31,10 +32,10 @@ struct Call<'f> {
 const FUNCTIONS: [Function; 32] = [
     Function { name: "=", least: 2, most: None, read: equality },
     Function { name: "not=", least: 2, most: None, read: equality },
-    Function { name: "<", least: 2, most: None, read: order },
-    Function { name: "<=", least: 2, most: None, read: order },
-    Function { name: ">", least: 2, most: None, read: order },
-    Function { name: ">=", least: 2, most: None, read: order },
+    Function { name: "<", least: 2, most: None, read: number::order },
+    Function { name: "<=", least: 2, most: None, read: number::order },
+    Function { name: ">", least: 2, most: None, read: number::order },
+    Function { name: ">=", least: 2, most: None, read: number::order },
     Function { name: "and", least: 1, most: None, read: and },
     Function { name: "or", least: 1, most: None, read: or },
     Function { name: "not", least: 1, most: Some(1), read: not },
@@ -50,16 +51,16 @@ const FUNCTIONS: [Function; 32] = [
     Function { name: "ends-with?", least: 2, most: Some(2), read: text::looks_for },
     Function { name: "contains?", least: 2, most: Some(2), read: text::looks_for },
     Function { name: "tagged", least: 1, most: Some(1), read: tagged },
-    Function { name: "+", least: 1, most: None, read: arithmetic },
-    Function { name: "-", least: 1, most: None, read: arithmetic },
-    Function { name: "*", least: 1, most: None, read: arithmetic },
-    Function { name: "/", least: 1, most: None, read: arithmetic },
+    Function { name: "+", least: 1, most: None, read: number::arithmetic },
+    Function { name: "-", least: 1, most: None, read: number::arithmetic },
+    Function { name: "*", least: 1, most: None, read: number::arithmetic },
+    Function { name: "/", least: 1, most: None, read: number::arithmetic },
     Function { name: "str", least: 0, most: None, read: str },
     Function { name: "subs", least: 2, most: Some(3), read: text::subs },
     Function { name: "lower-case", least: 1, most: Some(1), read: text::of_one },
     Function { name: "url-path", least: 1, most: Some(1), read: text::of_one },
     Function { name: "query-param", least: 2, most: Some(2), read: text::query_param },
-    Function { name: "bucket", least: 2, most: None, read: bucket },
+    Function { name: "bucket", least: 2, most: None, read: number::bucket },
     Function { name: "parse-number", least: 1, most: Some(1), read: text::of_one },
 ];
 
@@ -297,90 +298,6 @@ fn equality(call: &Call, context: &mut Context) -> Option<Expression> {
         context.report(catalogue::keyword_is_a_field(*span, name));
     }
     Some(Expression::Compare(comparator(call.name), items))
-}
-
-fn order(call: &Call, context: &mut Context) -> Option<Expression> {
-    let items = numbers(call, context)?;
-    Some(Expression::Compare(comparator(call.name), items))
-}
-
-fn arithmetic(call: &Call, context: &mut Context) -> Option<Expression> {
-    let operation = match call.name {
-        "+" => Operation::Add,
-        "-" => Operation::Subtract,
-        "*" => Operation::Multiply,
-        _ => Operation::Divide,
-    };
-    Some(Expression::Arithmetic(operation, numbers(call, context)?))
-}
-
-/// All arguments, where each must be able to read as a number.
-fn numbers(call: &Call, context: &mut Context) -> Option<Vec<Expression>> {
-    let mut numbers = Vec::new();
-    let mut fine = true;
-    for form in call.arguments {
-        let Some(item) = expression(form, call.depth, context) else {
-            fine = false;
-            continue;
-        };
-        if let Some(found) = no_number(&item) {
-            fine = false;
-            context.report(catalogue::argument_is_no_number(form.span, call.name, found));
-        }
-        numbers.push(item);
-    }
-    fine.then_some(numbers)
-}
-
-/// What an expression is, where it can never be a number.
-fn no_number(expression: &Expression) -> Option<&'static str> {
-    match expression {
-        Expression::Text(text) if Number::parse_json(text.as_bytes()).is_none() => Some("a text that is no number"),
-        Expression::Nil => Some("nil"),
-        Expression::Bool(_)
-        | Expression::Compare(..)
-        | Expression::Not(_)
-        | Expression::IsNil(_)
-        | Expression::IsSome(_)
-        | Expression::Tagged(_)
-        | Expression::StartsWith(..)
-        | Expression::EndsWith(..)
-        | Expression::Contains(..) => Some("true or false"),
-        Expression::Field(Field::Tags) => Some("a list of tags"),
-        Expression::Bucket(..) => Some("the name of a range"),
-        _ => None,
-    }
-}
-
-fn bucket(call: &Call, context: &mut Context) -> Option<Expression> {
-    let value = number_of(call, context);
-    let mut bounds: Vec<Number> = Vec::new();
-    let mut fine = true;
-    for form in &call.arguments[1..] {
-        let bound = match &form.kind {
-            Kind::Integer(digits) | Kind::Decimal(digits) => number(digits),
-            Kind::Broken => return None,
-            _ => return context.refuse(catalogue::bound_is_no_number(form)),
-        };
-        let Some(bound) = bound else { return context.refuse(catalogue::number_too_large(form.span)) };
-        if bounds.last().is_some_and(|before| before.compare(bound).is_ge()) {
-            context.report(catalogue::bounds_do_not_ascend(form.span, *bounds.last()?, bound));
-            fine = false;
-        }
-        bounds.push(bound);
-    }
-    let value = value?;
-    fine.then(|| Expression::Bucket(Box::new(value), Box::new(Buckets::new(&bounds))))
-}
-
-/// The first argument, which must be able to read as a number.
-fn number_of(call: &Call, context: &mut Context) -> Option<Expression> {
-    let form = &call.arguments[0];
-    let value = expression(form, call.depth, context)?;
-    match no_number(&value) {
-        Some(found) => context.refuse(catalogue::argument_is_no_number(form.span, call.name, found)),
-        None => Some(value),
-    }
 }
 
 fn and(call: &Call, context: &mut Context) -> Option<Expression> {
