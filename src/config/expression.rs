@@ -1,12 +1,14 @@
 //! Expressions: a closed set of functions, each checked when it is read.
 
-mod mapping;
+mod choice;
+mod number;
+mod text;
 
+use super::catalogue;
 use super::context::Context;
 use super::values::{self, Appears};
-use super::{catalogue, pattern};
 use crate::edn::{Form, Kind, Span};
-use crate::plan::{Comparator, Expression, Field, Number, Operation};
+use crate::plan::{Comparator, Expression, Field, Number};
 
 /// A function: its name, how many arguments it takes, and how it is read.
 struct Function {
@@ -23,44 +25,47 @@ struct Call<'f> {
     span: Span,
     /// How deep the expression stands in the whole.
     depth: usize,
+    /// What a record is called in messages, where the call comes to one.
+    record: Option<&'f str>,
 }
 
 const FUNCTIONS: [Function; 32] = [
     Function { name: "=", least: 2, most: None, read: equality },
     Function { name: "not=", least: 2, most: None, read: equality },
-    Function { name: "<", least: 2, most: None, read: order },
-    Function { name: "<=", least: 2, most: None, read: order },
-    Function { name: ">", least: 2, most: None, read: order },
-    Function { name: ">=", least: 2, most: None, read: order },
+    Function { name: "<", least: 2, most: None, read: number::order },
+    Function { name: "<=", least: 2, most: None, read: number::order },
+    Function { name: ">", least: 2, most: None, read: number::order },
+    Function { name: ">=", least: 2, most: None, read: number::order },
     Function { name: "and", least: 1, most: None, read: and },
     Function { name: "or", least: 1, most: None, read: or },
     Function { name: "not", least: 1, most: Some(1), read: not },
-    Function { name: "if", least: 2, most: Some(3), read: if_else },
-    Function { name: "when", least: 2, most: Some(2), read: if_else },
-    Function { name: "cond", least: 2, most: None, read: cond },
+    Function { name: "if", least: 2, most: Some(3), read: choice::if_else },
+    Function { name: "when", least: 2, most: Some(2), read: choice::if_else },
+    Function { name: "cond", least: 2, most: None, read: choice::cond },
+    Function { name: "case", least: 3, most: None, read: choice::case },
     Function { name: "nil?", least: 1, most: Some(1), read: is_nil },
     Function { name: "some?", least: 1, most: Some(1), read: is_some },
-    Function { name: "re-find", least: 2, most: Some(2), read: re_find },
+    Function { name: "re-find", least: 2, most: Some(2), read: text::re_find },
+    Function { name: "re-groups", least: 2, most: Some(3), read: text::re_groups },
+    Function { name: "starts-with?", least: 2, most: Some(2), read: text::looks_for },
+    Function { name: "ends-with?", least: 2, most: Some(2), read: text::looks_for },
+    Function { name: "contains?", least: 2, most: Some(2), read: text::looks_for },
     Function { name: "tagged", least: 1, most: Some(1), read: tagged },
-    Function { name: "+", least: 1, most: None, read: arithmetic },
-    Function { name: "-", least: 1, most: None, read: arithmetic },
-    Function { name: "*", least: 1, most: None, read: arithmetic },
-    Function { name: "/", least: 1, most: None, read: arithmetic },
+    Function { name: "+", least: 1, most: None, read: number::arithmetic },
+    Function { name: "-", least: 1, most: None, read: number::arithmetic },
+    Function { name: "*", least: 1, most: None, read: number::arithmetic },
+    Function { name: "/", least: 1, most: None, read: number::arithmetic },
     Function { name: "str", least: 0, most: None, read: str },
-    Function { name: "bucket", least: 2, most: None, read: mapping::bucket },
-    Function { name: "case", least: 2, most: None, read: mapping::case },
-    Function { name: "contains?", least: 2, most: Some(2), read: mapping::part },
-    Function { name: "ends-with?", least: 2, most: Some(2), read: mapping::part },
-    Function { name: "lower-case", least: 1, most: Some(1), read: mapping::lower_case },
-    Function { name: "parse-number", least: 1, most: Some(1), read: mapping::parse_number },
-    Function { name: "query-param", least: 2, most: Some(2), read: mapping::query_param },
-    Function { name: "re-groups", least: 2, most: Some(3), read: mapping::re_groups },
-    Function { name: "starts-with?", least: 2, most: Some(2), read: mapping::part },
-    Function { name: "subs", least: 2, most: Some(3), read: mapping::subs },
-    Function { name: "url-path", least: 1, most: Some(1), read: mapping::url_path },
+    Function { name: "subs", least: 2, most: Some(3), read: text::subs },
+    Function { name: "lower-case", least: 1, most: Some(1), read: text::of_one },
+    Function { name: "url-path", least: 1, most: Some(1), read: text::of_one },
+    Function { name: "query-param", least: 2, most: Some(2), read: text::query_param },
+    Function { name: "bucket", least: 2, most: None, read: number::bucket },
+    Function { name: "parse-number", least: 1, most: Some(1), read: text::of_one },
 ];
 
-const OTHER_WORDS: [(&str, &str); 43] = [
+/// In small letters, with dashes.
+const OTHER_WORDS: [(&str, &str); 70] = [
     ("==", "="),
     ("eq", "="),
     ("!=", "not="),
@@ -72,38 +77,65 @@ const OTHER_WORDS: [(&str, &str); 43] = [
     ("&&", "and"),
     ("||", "or"),
     ("!", "not"),
+    ("switch", "case"),
+    ("condp", "case"),
+    ("match-case", "case"),
     ("null?", "nil?"),
     ("exists?", "some?"),
     ("some", "some?"),
     ("re-matches", "re-find"),
     ("re-match", "re-find"),
     ("match", "re-find"),
+    ("re-group", "re-groups"),
+    ("re-seq", "re-groups"),
+    ("capture", "re-groups"),
+    ("extract", "re-groups"),
+    ("regexp-extract", "re-groups"),
     ("tagged-all", "tagged"),
     ("tagged-any", "tagged"),
     ("concat", "str"),
     ("format", "str"),
-    ("switch", "case"),
-    ("condp", "case"),
     ("substring", "subs"),
     ("substr", "subs"),
     ("slice", "subs"),
+    ("left", "subs"),
     ("startswith", "starts-with?"),
-    ("starts-with", "starts-with?"),
-    ("startsWith", "starts-with?"),
+    ("str/starts-with?", "starts-with?"),
     ("has-prefix", "starts-with?"),
+    ("hasprefix", "starts-with?"),
+    ("prefix?", "starts-with?"),
     ("endswith", "ends-with?"),
-    ("ends-with", "ends-with?"),
-    ("endsWith", "ends-with?"),
-    ("includes?", "contains?"),
+    ("str/ends-with?", "ends-with?"),
+    ("has-suffix", "ends-with?"),
+    ("hassuffix", "ends-with?"),
+    ("suffix?", "ends-with?"),
     ("includes", "contains?"),
+    ("includes?", "contains?"),
+    ("str/includes?", "contains?"),
     ("lower", "lower-case"),
-    ("lowercase", "lower-case"),
+    ("tolower", "lower-case"),
+    ("tolowercase", "lower-case"),
     ("to-lower", "lower-case"),
-    ("toLowerCase", "lower-case"),
-    ("re-group", "re-groups"),
-    ("parse-int", "parse-number"),
-    ("parse-double", "parse-number"),
+    ("to-lower-case", "lower-case"),
+    ("str/lower-case", "lower-case"),
+    ("downcase", "lower-case"),
     ("path", "url-path"),
+    ("uri-path", "url-path"),
+    ("query", "query-param"),
+    ("param", "query-param"),
+    ("get-param", "query-param"),
+    ("width-bucket", "bucket"),
+    ("range", "bucket"),
+    ("number", "parse-number"),
+    ("to-number", "parse-number"),
+    ("tonumber", "parse-number"),
+    ("parse-int", "parse-number"),
+    ("parseint", "parse-number"),
+    ("parse-long", "parse-number"),
+    ("parse-double", "parse-number"),
+    ("parsefloat", "parse-number"),
+    ("int", "parse-number"),
+    ("float", "parse-number"),
 ];
 
 /// The fields that a bare symbol names.
@@ -117,28 +149,56 @@ pub(super) fn read(form: &Form, context: &mut Context) -> Option<Expression> {
     let expression = expression(form, 0, context)?;
     let mut fields = Vec::new();
     expression.fields(&mut fields);
-    let is_value = matches!(
-        expression,
-        Expression::Text(_) | Expression::Number(_) | Expression::Nil | Expression::Arithmetic(..) | Expression::Str(_)
-    );
-    if fields.is_empty() && is_value {
+    let is_constant = matches!(expression, Expression::Text(_) | Expression::Number(_) | Expression::Nil);
+    if fields.is_empty() && (is_constant || is_made(&expression)) {
         return context.refuse(catalogue::condition_is_no_list(form));
     } else if fields.is_empty() {
         context.report(catalogue::constant_condition(form.span));
-    } else if matches!(expression, Expression::Arithmetic(..) | Expression::Str(_)) {
+    } else if is_made(&expression) {
         context.report(catalogue::condition_is_a_value(form.span));
     }
     Some(expression)
 }
 
-/// Reads what `:record` and `:event` may be: nil, a map of keywords to values, or a choice between such.
-pub(super) fn record(form: &Form, subject: &str, context: &mut Context) -> Option<Expression> {
-    mapping::record(form, subject, 0, context)
+/// Whether an expression makes a value of what it reads, true for almost every event.
+fn is_made(expression: &Expression) -> bool {
+    matches!(
+        expression,
+        Expression::Arithmetic(..)
+            | Expression::Str(_)
+            | Expression::Subs(..)
+            | Expression::UrlPath(_)
+            | Expression::LowerCase(_)
+            | Expression::Bucket(..)
+    )
 }
 
 /// Reads a value: a text, a number, a field, or what a function makes of them.
 pub(super) fn value(form: &Form, context: &mut Context) -> Option<Expression> {
     expression(form, 0, context)
+}
+
+/// Reads what `:record` and `:event` may be: nil, a map of keywords and values, or `cond when if case` that come to such.
+///
+/// `subject` is what it is called in messages: "`:record`".
+pub(super) fn record(form: &Form, subject: &str, context: &mut Context) -> Option<Expression> {
+    // Not in a test either: it is told how a record came to be.
+    if let Some(secret) = of_a_file(form, 0) {
+        return context.refuse(catalogue::secret_in_output(secret, subject));
+    }
+    choice::record(form, subject, 0, context)
+}
+
+/// Where `#file` stands in an expression: its text would be told.
+pub(super) fn of_a_file(form: &Form, depth: usize) -> Option<Span> {
+    match &form.kind {
+        Kind::Tagged(tag, _) if tag.as_ref() == "file" => Some(form.span),
+        // What is deeper is refused.
+        _ if depth > 256 => None,
+        Kind::List(items) => items.iter().find_map(|item| of_a_file(item, depth + 1)),
+        Kind::Map(entries) => entries.iter().find_map(|(_, value)| of_a_file(value, depth + 1)),
+        _ => None,
+    }
 }
 
 fn expression(form: &Form, depth: usize, context: &mut Context) -> Option<Expression> {
@@ -161,7 +221,7 @@ fn expression(form: &Form, depth: usize, context: &mut Context) -> Option<Expres
             context.nearest(name, SYMBOLS, &[]),
             FUNCTIONS.iter().any(|function| function.name == name.as_ref()),
         )),
-        Kind::List(items) => call(items, form.span, depth, context),
+        Kind::List(items) => call(items, form.span, depth, None, context),
         Kind::Tagged(tag, _) if matches!(tag.as_ref(), "env" | "file") => {
             let text = values::text(form, "an expression", Appears::Nowhere, context)?;
             Some(Expression::Text(text.text.into()))
@@ -178,7 +238,7 @@ fn number(digits: &str) -> Option<Number> {
     }
 }
 
-fn call(items: &[Form], span: Span, depth: usize, context: &mut Context) -> Option<Expression> {
+fn call(items: &[Form], span: Span, depth: usize, record: Option<&str>, context: &mut Context) -> Option<Expression> {
     let Some((head, arguments)) = items.split_first() else {
         return context.refuse(catalogue::empty_call(span));
     };
@@ -198,7 +258,8 @@ fn call(items: &[Form], span: Span, depth: usize, context: &mut Context) -> Opti
         if SYMBOLS.contains(&name.as_ref()) {
             return context.refuse(catalogue::field_is_no_function(head.span, name));
         }
-        let functions = FUNCTIONS.iter().map(|function| function.name).filter(|_| name.as_ref() != "in");
+        let is_meant = |known: &&str| name.as_ref() != "in" && (record.is_none() || choice::chooses(known));
+        let functions = FUNCTIONS.iter().map(|function| function.name).filter(is_meant);
         let meant = context.nearest(name, functions, &OTHER_WORDS);
         return context.refuse(catalogue::unknown_function(head.span, name, meant));
     };
@@ -206,7 +267,7 @@ fn call(items: &[Form], span: Span, depth: usize, context: &mut Context) -> Opti
     if count < function.least || function.most.is_some_and(|most| count > most) {
         return context.refuse(catalogue::arity(span, function.name, count, function.least, function.most));
     }
-    (function.read)(&Call { name: function.name, arguments, span, depth: depth + 1 }, context)
+    (function.read)(&Call { name: function.name, arguments, span, depth: depth + 1, record }, context)
 }
 
 /// All arguments, so that each error is found; None if one of them has one.
@@ -237,55 +298,6 @@ fn equality(call: &Call, context: &mut Context) -> Option<Expression> {
     Some(Expression::Compare(comparator(call.name), items))
 }
 
-fn order(call: &Call, context: &mut Context) -> Option<Expression> {
-    let items = numbers(call, context)?;
-    Some(Expression::Compare(comparator(call.name), items))
-}
-
-fn arithmetic(call: &Call, context: &mut Context) -> Option<Expression> {
-    let operation = match call.name {
-        "+" => Operation::Add,
-        "-" => Operation::Subtract,
-        "*" => Operation::Multiply,
-        _ => Operation::Divide,
-    };
-    Some(Expression::Arithmetic(operation, numbers(call, context)?))
-}
-
-/// All arguments, where each must be able to read as a number.
-fn numbers(call: &Call, context: &mut Context) -> Option<Vec<Expression>> {
-    let mut numbers = Vec::new();
-    let mut fine = true;
-    for form in call.arguments {
-        let Some(item) = expression(form, call.depth, context) else {
-            fine = false;
-            continue;
-        };
-        if let Some(found) = no_number(&item) {
-            fine = false;
-            context.report(catalogue::argument_is_no_number(form.span, call.name, found));
-        }
-        numbers.push(item);
-    }
-    fine.then_some(numbers)
-}
-
-/// What an expression is, where it can never be a number.
-fn no_number(expression: &Expression) -> Option<&'static str> {
-    match expression {
-        Expression::Text(text) if Number::parse_json(text.as_bytes()).is_none() => Some("a text that is no number"),
-        Expression::Nil => Some("nil"),
-        Expression::Bool(_)
-        | Expression::Compare(..)
-        | Expression::Not(_)
-        | Expression::IsNil(_)
-        | Expression::IsSome(_)
-        | Expression::Tagged(_) => Some("true or false"),
-        Expression::Field(Field::Tags) => Some("a list of tags"),
-        _ => None,
-    }
-}
-
 fn and(call: &Call, context: &mut Context) -> Option<Expression> {
     all(call, context).map(Expression::And)
 }
@@ -298,67 +310,12 @@ fn not(call: &Call, context: &mut Context) -> Option<Expression> {
     only(call, context).map(Expression::Not)
 }
 
-fn if_else(call: &Call, context: &mut Context) -> Option<Expression> {
-    let mut parts = all(call, context)?.into_iter();
-    let (test, then) = (parts.next()?, parts.next()?);
-    Some(Expression::If(Box::new((test, then, parts.next().unwrap_or(Expression::Nil)))))
-}
-
-fn cond(call: &Call, context: &mut Context) -> Option<Expression> {
-    clauses(call, &mut |form, depth, context| expression(form, depth, context), context)
-}
-
-/// Pairs of a test and what it comes to.
-fn clauses(call: &Call, result: mapping::Result<'_>, context: &mut Context) -> Option<Expression> {
-    if !call.arguments.len().is_multiple_of(2) {
-        return context.refuse(catalogue::odd_cond(call.span));
-    }
-    if call.depth + call.arguments.len() / 2 > MAX_DEPTH {
-        return context.refuse(catalogue::too_deep(call.span));
-    }
-    let mut clauses = Vec::new();
-    let mut fine = true;
-    let mut otherwise = None;
-    for (at, pair) in call.arguments.chunks_exact(2).enumerate() {
-        if otherwise.is_some() {
-            context.report(catalogue::clause_after_else(pair[0].span));
-            break;
-        }
-        let depth = call.depth + at;
-        let is_else = matches!(&pair[0].kind, Kind::Keyword(name) if name.as_ref() == "else");
-        let test = if is_else { Some(Expression::Bool(true)) } else { expression(&pair[0], depth, context) };
-        match (test, result(&pair[1], depth, context)) {
-            (Some(_), Some(then)) if is_else => otherwise = Some(then),
-            (Some(test), Some(then)) => clauses.push((test, then)),
-            _ => fine = false,
-        }
-    }
-    let last = otherwise.unwrap_or(Expression::Nil);
-    let nested =
-        clauses.into_iter().rev().fold(last, |rest, (test, then)| Expression::If(Box::new((test, then, rest))));
-    fine.then_some(nested)
-}
-
 fn is_nil(call: &Call, context: &mut Context) -> Option<Expression> {
     only(call, context).map(Expression::IsNil)
 }
 
 fn is_some(call: &Call, context: &mut Context) -> Option<Expression> {
     only(call, context).map(Expression::IsSome)
-}
-
-fn re_find(call: &Call, context: &mut Context) -> Option<Expression> {
-    let [first, second] = call.arguments else { return None };
-    let is_pattern = |form: &Form| matches!(form.kind, Kind::String(_) | Kind::Tagged(..) | Kind::Broken);
-    if !is_pattern(first) {
-        return context.refuse(catalogue::pattern_comes_first(first.span, call.name, is_pattern(second)));
-    }
-    let pattern = match first.kind {
-        Kind::Broken => None,
-        _ => pattern::read(first, "the pattern of `re-find`", None, context),
-    };
-    let text = expression(second, call.depth, context);
-    Some(Expression::Find(pattern?.1, Box::new(text?)))
 }
 
 fn tagged(call: &Call, context: &mut Context) -> Option<Expression> {

@@ -88,6 +88,30 @@ impl Written {
     }
 }
 
+/// The groups of a pattern from 1 on: the name of each, if it has one.
+pub(super) fn groups(pattern: &Pattern) -> Vec<Option<String>> {
+    let mut groups = Vec::new();
+    // It was read before.
+    if let Ok(hir) = regex_syntax::ParserBuilder::new().utf8(false).build().parse(pattern.as_str()) {
+        captures(&hir, &mut groups);
+    }
+    groups
+}
+
+fn captures(hir: &Hir, groups: &mut Vec<Option<String>>) {
+    match hir.kind() {
+        HirKind::Capture(capture) => {
+            // A group that can never match may be left out of what is read.
+            groups.resize(groups.len().max(capture.index as usize), None);
+            groups[capture.index as usize - 1] = capture.name.as_deref().map(str::to_string);
+            captures(&capture.sub, groups);
+        }
+        HirKind::Repetition(repetition) => captures(&repetition.sub, groups),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().for_each(|part| captures(part, groups)),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => {}
+    }
+}
+
 fn compiled(text: &Text, context: &mut Context) -> Option<Pattern> {
     if !context.patterns.contains_key(text.text.as_str()) {
         let checked = match check(&text.text, &mut context.states) {

@@ -467,6 +467,10 @@ fn leaves<'e>(record: &'e Expression, f: &mut dyn FnMut(Option<&'e [(Box<str>, E
             leaves(&parts.1, f);
             leaves(&parts.2, f);
         }
+        Expression::Case(case) => {
+            case.clauses.iter().for_each(|(_, then)| leaves(then, f));
+            leaves(&case.otherwise, f);
+        }
         _ => f(None),
     }
 }

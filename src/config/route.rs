@@ -431,20 +431,10 @@ fn changeable(key: &Form, context: &mut Context) -> Option<Field> {
 }
 
 fn of_with(form: &Form, context: &mut Context) -> Option<Expression> {
-    if let Some(secret) = of_a_file(form, 0) {
+    if let Some(secret) = expression::of_a_file(form, 0) {
         return context.refuse(catalogue::secret_in_output(secret, "what `with` sets"));
     }
     expression::value(form, context)
-}
-
-/// Where `#file` stands in an expression: its text would be told.
-fn of_a_file(form: &Form, depth: usize) -> Option<Span> {
-    match &form.kind {
-        Kind::Tagged(tag, _) if tag.as_ref() == "file" => Some(form.span),
-        // What is deeper is refused.
-        Kind::List(items) if depth < 256 => items.iter().find_map(|item| of_a_file(item, depth + 1)),
-        _ => None,
-    }
 }
 
 /// `(sdo CHILD…)` passes each record to each of the children.

@@ -1,8 +1,10 @@
 //! What happened, as a source read it.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::io::Write as _;
 
-use crate::plan::{Field, Number, Timestamp};
+use crate::plan::{Expression, Field, Number, Timestamp};
 
 /// One field's value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,12 +83,32 @@ impl<'a> Value<'a> {
                 }
                 out.push(b']');
             }
+            Value::Number(number) => {
+                // Writing to memory does not fail.
+                let _ = write!(out, "{number}");
+            }
             other => other.each_text(&mut |text| out.extend_from_slice(text)),
         }
     }
 
     pub fn is_nil(&self) -> bool {
         matches!(self, Value::Nil)
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    /// For people: `nil`, `200`, `"text"`, `["a" "b"]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Nil => f.write_str("nil"),
+            Value::Bool(truth) => write!(f, "{truth}"),
+            Value::Number(number) => write!(f, "{number}"),
+            Value::Text(text) => write!(f, "{}", Expression::Text(String::from_utf8_lossy(text).into())),
+            Value::List(items) => {
+                let items: Vec<String> = items.iter().map(Value::to_string).collect();
+                write!(f, "[{}]", items.join(" "))
+            }
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
-use super::{Event, Fields, Value, url};
-use crate::plan::{Comparator, Expression, Field, Number, Operation, Side, Threshold};
+use super::{Event, Fields, Value, text};
+use crate::plan::{Case, Comparator, Expression, Field, Number, Operation, Threshold};
 
 impl Threshold {
     /// Whether `:where` is true of `event`, or absent.
@@ -17,74 +18,63 @@ impl Expression {
     /// Whether the expression is true of `event`: neither nil nor false.
     pub fn accepts<F: Fields>(&self, event: &F) -> bool {
         match self {
-            Expression::Find(pattern, inner) => {
-                let mut found = false;
-                inner.evaluate(event).each_text(&mut |text| found = found || pattern.matches(text));
-                found
+            Expression::Compare(comparator, items) => compare(*comparator, items, event),
+            Expression::And(items) => items.iter().all(|item| item.accepts(event)),
+            Expression::Or(items) => items.iter().any(|item| item.accepts(event)),
+            Expression::Not(inner) => !inner.accepts(event),
+            Expression::If(parts) => branch(parts, event).accepts(event),
+            Expression::Case(case) => result(case, event).accepts(event),
+            Expression::IsNil(inner) => inner.evaluate(event).is_nil(),
+            Expression::IsSome(inner) => !inner.evaluate(event).is_nil(),
+            Expression::Find(pattern, inner) => text::any_text(&inner.evaluate(event), &|text| pattern.matches(text)),
+            Expression::Tagged(tag) => text::any_text(&event.field(&Field::Tags), &|text| text == tag.as_bytes()),
+            Expression::StartsWith(inner, part) => {
+                text::any_text(&inner.evaluate(event), &|text| text.starts_with(part.as_bytes()))
             }
+            Expression::EndsWith(inner, part) => {
+                text::any_text(&inner.evaluate(event), &|text| text.ends_with(part.as_bytes()))
+            }
+            Expression::Contains(inner, part) => contains(&inner.evaluate(event), part),
             other => is_true(&other.evaluate(event)),
         }
-    }
-
-    /// Appends the text of the value; false if it is nil.
-    #[inline]
-    pub fn write_text<F: Fields>(&self, event: &F, out: &mut Vec<u8>) -> bool {
-        match self {
-            Expression::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Expression::Str(items) => {
-                for item in items {
-                    item.write_text(event, out);
-                }
-            }
-            Expression::If(parts) => {
-                let (test, then, otherwise) = parts.as_ref();
-                let part = if test.accepts(event) { then } else { otherwise };
-                return part.write_text(event, out);
-            }
-            other => match &*other.evaluate(event) {
-                Value::Nil => return false,
-                Value::Text(text) => out.extend_from_slice(text),
-                other => other.write_text(out),
-            },
-        }
-        true
     }
 
     /// The map that the expression comes to; None for nil.
     pub fn record<F: Fields>(&self, event: &F) -> Option<&[(Box<str>, Expression)]> {
         match self {
             Expression::Map(entries) => Some(entries),
-            Expression::If(parts) => {
-                let (test, then, otherwise) = parts.as_ref();
-                if test.accepts(event) { then.record(event) } else { otherwise.record(event) }
-            }
+            Expression::If(parts) => branch(parts, event).record(event),
+            Expression::Case(case) => result(case, event).record(event),
             _ => None,
         }
     }
 
     /// The value of the expression. What is absent is nil; nothing fails.
     pub fn evaluate<'e, F: Fields>(&'e self, event: &'e F) -> Cow<'e, Value<'e>> {
+        let part = |found: Option<Cow<'e, [u8]>>| found.map_or(Value::Nil, Value::Text);
         let owned = match self {
             Expression::Nil => Value::Nil,
             Expression::Bool(bool) => Value::Bool(*bool),
             Expression::Number(number) => Value::Number(*number),
             Expression::Text(text) => Value::text(text),
             Expression::Field(field) => return event.field(field),
-            Expression::Compare(comparator, items) => Value::Bool(compare(*comparator, items, event)),
             Expression::And(items) => return first_that(items, event, false),
             Expression::Or(items) => return first_that(items, event, true),
-            Expression::Not(inner) => Value::Bool(!inner.accepts(event)),
-            Expression::If(parts) => {
-                let (test, then, otherwise) = parts.as_ref();
-                return if test.accepts(event) { then.evaluate(event) } else { otherwise.evaluate(event) };
+            Expression::If(parts) => return branch(parts, event).evaluate(event),
+            Expression::Case(case) => return result(case, event).evaluate(event),
+            Expression::Compare(..)
+            | Expression::Not(_)
+            | Expression::IsNil(_)
+            | Expression::IsSome(_)
+            | Expression::Tagged(_)
+            | Expression::StartsWith(..)
+            | Expression::EndsWith(..)
+            | Expression::Contains(..) => Value::Bool(self.accepts(event)),
+            Expression::Find(pattern, inner) => {
+                part(text::part_of_any(inner.evaluate(event), &|text| pattern.find(text)))
             }
-            Expression::IsNil(inner) => Value::Bool(inner.evaluate(event).is_nil()),
-            Expression::IsSome(inner) => Value::Bool(!inner.evaluate(event).is_nil()),
-            Expression::Find(pattern, inner) => first_part(inner.evaluate(event), |text| pattern.find(text)),
-            Expression::Tagged(tag) => {
-                let mut tagged = false;
-                event.field(&Field::Tags).each_text(&mut |text| tagged |= text == tag.as_bytes());
-                Value::Bool(tagged)
+            Expression::Group(pattern, group, inner) => {
+                part(text::part_of_any(inner.evaluate(event), &|text| pattern.group(text, *group as usize)))
             }
             Expression::Arithmetic(operation, items) => {
                 arithmetic(*operation, items, event).map_or(Value::Nil, Value::Number)
@@ -96,68 +86,109 @@ impl Expression {
                 }
                 Value::Text(Cow::Owned(text))
             }
-            Expression::Group(pattern, group, inner) => {
-                first_part(inner.evaluate(event), |text| pattern.group(text, *group as usize))
+            Expression::Subs(inner, start, end) => {
+                part(text::part_of(inner.evaluate(event), &|text| Some(text::characters(text, *start, *end))))
             }
-            Expression::Sub(inner, start, end) => first_part(inner.evaluate(event), |text| {
-                Some(characters(text, *start as usize, end.map(|end| end as usize)))
-            }),
-            Expression::Part(side, inner, part) => {
-                let part = part.as_bytes();
-                let mut has = false;
-                inner.evaluate(event).each_text(&mut |text| {
-                    has |= match side {
-                        Side::Start => text.starts_with(part),
-                        Side::End => text.ends_with(part),
-                        Side::Anywhere => memchr::memmem::find(text, part).is_some(),
-                    };
-                });
-                Value::Bool(has)
+            Expression::UrlPath(inner) => {
+                part(text::part_of(inner.evaluate(event), &|text| Some(text::url_path(text))))
             }
-            Expression::Path(inner) => first_part(inner.evaluate(event), |text| Some(url::path(text))),
-            Expression::Query(inner, name) => {
-                let mut found = Value::Nil;
-                inner.evaluate(event).each_text(&mut |text| {
-                    if found.is_nil()
-                        && let Some(value) = url::parameter(text, name.as_bytes())
-                    {
-                        found = Value::Text(Cow::Owned(value));
+            Expression::QueryParam(inner, name) => {
+                let found = text::part_of(inner.evaluate(event), &|text| text::parameter(text, name));
+                part(found.map(|value| match text::is_plain(&value) {
+                    true => value,
+                    false => Cow::Owned(text::decoded(&value).collect()),
+                }))
+            }
+            Expression::LowerCase(inner) => {
+                let whole = text::part_of(inner.evaluate(event), &|text| Some(0..text.len()));
+                part(whole.map(|mut value| {
+                    if !text::is_lower(&value) {
+                        text::lower(value.to_mut(), 0);
                     }
-                });
-                found
+                    value
+                }))
             }
-            Expression::Bucket(inner, bounds, last) => match inner.evaluate(event).number() {
-                None => Value::Nil,
-                Some(number) => {
-                    let below = bounds.iter().find(|(bound, _)| number.compare(*bound).is_lt());
-                    Value::text(below.map_or(last, |(_, label)| label))
-                }
-            },
-            Expression::Lower(inner) => {
-                let value = inner.evaluate(event);
-                match &*value {
-                    Value::Nil => Value::Nil,
-                    Value::Text(text) if !text.iter().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) => {
-                        return value;
-                    }
-                    other => {
-                        let mut text = Vec::new();
-                        other.write_text(&mut text);
-                        Value::Text(Cow::Owned(String::from_utf8_lossy(&text).to_lowercase().into_bytes()))
-                    }
-                }
+            Expression::Bucket(inner, buckets) => {
+                let number = inner.evaluate(event).number();
+                number.map_or(Value::Nil, |number| Value::text(buckets.label(number)))
             }
-            Expression::ParseNumber(inner) => {
-                let mut found = None;
-                inner.evaluate(event).each_text(&mut |text| {
-                    found = found.or_else(|| Number::parse_json(text.trim_ascii()));
-                });
-                found.map_or(Value::Nil, Value::Number)
-            }
+            Expression::ParseNumber(inner) => parse_number(&inner.evaluate(event)).map_or(Value::Nil, Value::Number),
             // No value: see `record`.
             Expression::Map(_) => Value::Nil,
         };
         Cow::Owned(owned)
+    }
+
+    /// Appends the text of the value, as [`Value::write_text`] writes it; false, and nothing, for nil.
+    ///
+    /// Where the text is one that the event carries, or made of such, no memory is asked for but that of `out`. Only
+    /// `re-groups`, what is percent-encoded and small letters beyond ASCII take some.
+    pub fn write_text<F: Fields>(&self, event: &F, out: &mut Vec<u8>) -> bool {
+        self.write(event, true, out)
+    }
+
+    /// `lists`: whether a list has a text; else it is like nil.
+    fn write<F: Fields>(&self, event: &F, lists: bool, out: &mut Vec<u8>) -> bool {
+        match self {
+            Expression::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Expression::Str(items) => {
+                for item in items {
+                    item.write_text(event, out);
+                }
+            }
+            Expression::If(parts) => return branch(parts, event).write(event, lists, out),
+            Expression::Case(case) => return result(case, event).write(event, lists, out),
+            Expression::Subs(inner, start, end) => {
+                return inner.write_part(event, |text| Some(text::characters(text, *start, *end)), out);
+            }
+            Expression::UrlPath(inner) => return inner.write_part(event, |text| Some(text::url_path(text)), out),
+            Expression::QueryParam(inner, name) => {
+                let from = out.len();
+                if !inner.write_part(event, |text| text::parameter(text, name), out) {
+                    return false;
+                }
+                if !text::is_plain(&out[from..]) {
+                    let value = out.split_off(from);
+                    out.extend(text::decoded(&value));
+                }
+            }
+            Expression::LowerCase(inner) => {
+                let from = out.len();
+                if !inner.write(event, false, out) {
+                    return false;
+                }
+                text::lower(out, from);
+            }
+            other => {
+                let value = other.evaluate(event);
+                match value.as_ref() {
+                    Value::Nil => return false,
+                    Value::List(_) if !lists => return false,
+                    value => value.write_text(out),
+                }
+            }
+        }
+        true
+    }
+
+    /// Appends the part of the text that `cut` says; false, and nothing, without one.
+    fn write_part<F: Fields>(&self, event: &F, cut: impl Fn(&[u8]) -> Option<Range<usize>>, out: &mut Vec<u8>) -> bool {
+        // What is as long as it came is not copied for a part of it.
+        if let Expression::Field(field) = self
+            && let Value::Text(text) = event.field(field).as_ref()
+        {
+            return cut(text).is_some_and(|part| {
+                out.extend_from_slice(&text[part]);
+                true
+            });
+        }
+        let from = out.len();
+        if !self.write(event, false, out) {
+            return false;
+        }
+        let part = cut(&out[from..]);
+        text::keep(out, from, part.clone().unwrap_or(0..0));
+        part.is_some()
     }
 }
 
@@ -168,40 +199,38 @@ impl Value<'_> {
     }
 }
 
-/// A part of the text of a value, or of the first item that has it; borrowed where the text is.
-fn first_part<'e>(value: Cow<'e, Value<'e>>, part: impl Fn(&[u8]) -> Option<&[u8]>) -> Value<'e> {
-    match value {
-        Cow::Borrowed(Value::Text(text)) => part(text).map_or(Value::Nil, Value::bytes),
-        Cow::Owned(Value::Text(Cow::Borrowed(text))) => part(text).map_or(Value::Nil, Value::bytes),
-        other => {
-            let mut found = Value::Nil;
-            other.each_text(&mut |text| {
-                if found.is_nil()
-                    && let Some(part) = part(text)
-                {
-                    found = Value::Text(Cow::Owned(part.to_vec()));
-                }
-            });
-            found
-        }
-    }
-}
-
-/// Characters of a text from one on and up to another, as far as there are any.
-fn characters(text: &[u8], start: usize, end: Option<usize>) -> &[u8] {
-    if text.is_ascii() {
-        let start = start.min(text.len());
-        return &text[start..end.unwrap_or(text.len()).clamp(start, text.len())];
-    }
-    // A byte that continues a character belongs to the one before.
-    let starts = || (0..text.len()).filter(|at| text[*at] & 0xc0 != 0x80);
-    let place = |n: usize| starts().nth(n).unwrap_or(text.len());
-    let start = place(start);
-    &text[start..end.map_or(text.len(), place).max(start)]
-}
-
 fn is_true(value: &Value<'_>) -> bool {
     !matches!(value, Value::Nil | Value::Bool(false))
+}
+
+/// What an `if` comes to.
+pub(super) fn branch<'e, F: Fields>(parts: &'e (Expression, Expression, Expression), event: &F) -> &'e Expression {
+    if parts.0.accepts(event) { &parts.1 } else { &parts.2 }
+}
+
+/// What a `case` comes to.
+pub(super) fn result<'e, F: Fields>(case: &'e Case, event: &F) -> &'e Expression {
+    let value = case.of.evaluate(event);
+    let is_it = |constant: &Expression| match (constant, value.as_ref()) {
+        (Expression::Text(text), Value::Text(value)) => text.as_bytes() == value.as_ref(),
+        (constant, value) => equal(&constant.evaluate(event), value),
+    };
+    let found = case.clauses.iter().find(|(constants, _)| constants.iter().any(is_it));
+    found.map_or(&case.otherwise, |(_, result)| result)
+}
+
+fn contains(value: &Value<'_>, part: &str) -> bool {
+    match value {
+        Value::List(_) => text::any_text(value, &|text| text == part.as_bytes()),
+        single => text::any_text(single, &|text| memchr::memmem::find(text, part.as_bytes()).is_some()),
+    }
+}
+
+fn parse_number(value: &Value<'_>) -> Option<Number> {
+    match value {
+        Value::Text(text) => text::number(text),
+        other => other.number(),
+    }
 }
 
 /// The first item whose truth is `wanted`, or else the last; of nothing, `not wanted`.
@@ -217,14 +246,18 @@ fn first_that<'e, F: Fields>(items: &'e [Expression], event: &'e F, wanted: bool
 }
 
 fn compare<F: Fields>(comparator: Comparator, items: &[Expression], event: &F) -> bool {
-    let mut neighbours = items.windows(2).map(|pair| (pair[0].evaluate(event), pair[1].evaluate(event)));
+    let all = items.windows(2).all(|pair| holds(comparator, &pair[0].evaluate(event), &pair[1].evaluate(event)));
+    all != (comparator == Comparator::NotEqual)
+}
+
+/// Whether neighbours compare so; of `not=`, whether they are equal: it is true if not all are.
+pub(super) fn holds(comparator: Comparator, a: &Value<'_>, b: &Value<'_>) -> bool {
     match comparator {
-        Comparator::Equal => neighbours.all(|(a, b)| equal(&a, &b)),
-        Comparator::NotEqual => !neighbours.all(|(a, b)| equal(&a, &b)),
-        numeric => neighbours.all(|(a, b)| match (a.number(), b.number()) {
+        Comparator::Equal | Comparator::NotEqual => equal(a, b),
+        numeric => match (a.number(), b.number()) {
             (Some(a), Some(b)) => numeric.holds(a.compare(b)),
             _ => false,
-        }),
+        },
     }
 }
 
@@ -242,7 +275,7 @@ fn equal(a: &Value<'_>, b: &Value<'_>) -> bool {
     }
 }
 
-fn arithmetic<F: Fields>(operation: Operation, items: &[Expression], event: &F) -> Option<Number> {
+pub(super) fn arithmetic<F: Fields>(operation: Operation, items: &[Expression], event: &F) -> Option<Number> {
     let mut numbers = items.iter().map(|item| item.evaluate(event).number());
     let first = numbers.next()??;
     if items.len() == 1 {

@@ -78,29 +78,66 @@ pub enum Expression {
     Str(Vec<Expression>),
     /// `{:key value …}`, in order of key: what `:record` and `:event` give.
     Map(Vec<(Box<str>, Expression)>),
-    /// `(re-groups PATTERN x N)`: what group N of the first match holds, or nil.
+    Case(Box<Case>),
+    /// `(re-groups PATTERN x N)`: the text of a group of the first match, or nil; 0 is the whole match.
     Group(Pattern, u32, Box<Expression>),
-    /// `(subs x start end)`: characters, as far as there are any.
-    Sub(Box<Expression>, u32, Option<u32>),
-    /// `starts-with? ends-with? contains?`: whether a text stands somewhere in it, or in an item of a list.
-    Part(Side, Box<Expression>, Box<str>),
-    /// `(url-path x)`: of a URL or the target of a request.
-    Path(Box<Expression>),
-    /// `(query-param x "name")`: decoded, of a URL, a target or a query; or nil.
-    Query(Box<Expression>, Box<str>),
-    /// `(bucket x 0.1 1)`: the label of the first bound that the number is below, else the last; nil of no number.
-    Bucket(Box<Expression>, Vec<(Number, Box<str>)>, Box<str>),
-    Lower(Box<Expression>),
-    /// `(parse-number x)`: also of text with blanks around it; nil if it is none.
+    /// `(subs x start end)`: characters of a text from `start` to before `end`, as far as it has them.
+    Subs(Box<Expression>, u32, Option<u32>),
+    /// Of a list: whether an item does; so with the next.
+    StartsWith(Box<Expression>, Box<str>),
+    EndsWith(Box<Expression>, Box<str>),
+    /// Whether a text has this part, or a list this item.
+    Contains(Box<Expression>, Box<str>),
+    /// The path of a URL or of the target of a request, as it is written there.
+    UrlPath(Box<Expression>),
+    /// `(query-param x "name")`: the first parameter of this name, decoded, or nil.
+    QueryParam(Box<Expression>, Box<str>),
+    /// `(bucket x 0.1 0.3)`: the label of the range that a number is in, or nil.
+    Bucket(Box<Expression>, Box<Buckets>),
+    LowerCase(Box<Expression>),
+    /// `(parse-number x)`: a number, also of a text with blanks around it, or nil.
     ParseNumber(Box<Expression>),
 }
 
-/// Where one text stands in another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Side {
-    Start,
-    End,
-    Anywhere,
+/// `(case of constants result … otherwise)`: the result of the first clause with a constant that `=` says is the value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    pub of: Expression,
+    /// Constants are `Nil`, `Bool`, `Number` and `Text`.
+    pub clauses: Vec<(Vec<Expression>, Expression)>,
+    /// A missing one is nil.
+    pub otherwise: Expression,
+}
+
+/// The ranges of a `bucket`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Buckets {
+    /// Each bound with the label of what lies below it and not below the one before; ascending.
+    pub below: Vec<(Number, Box<str>)>,
+    /// The label of what lies below no bound.
+    pub rest: Box<str>,
+}
+
+impl Buckets {
+    /// `<0.1`, `0.1-0.3`, `>=0.3`. At least one bound, ascending.
+    pub fn new(bounds: &[Number]) -> Buckets {
+        let mut below: Vec<(Number, Box<str>)> = Vec::new();
+        for bound in bounds {
+            let label = match below.last() {
+                None => format!("<{bound}"),
+                Some((before, _)) => format!("{before}-{bound}"),
+            };
+            below.push((*bound, label.into()));
+        }
+        let rest = bounds.last().map_or_else(String::new, |last| format!(">={last}"));
+        Buckets { below, rest: rest.into() }
+    }
+
+    /// The label of the range that a number is in.
+    pub fn label(&self, number: Number) -> &str {
+        let found = self.below.iter().find(|(bound, _)| number.compare(*bound).is_lt());
+        found.map_or(&self.rest, |(_, label)| label)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,12 +165,14 @@ impl Expression {
             | Expression::IsSome(inner)
             | Expression::Find(_, inner)
             | Expression::Group(_, _, inner)
-            | Expression::Sub(inner, ..)
-            | Expression::Part(_, inner, _)
-            | Expression::Path(inner)
-            | Expression::Query(inner, _)
-            | Expression::Bucket(inner, ..)
-            | Expression::Lower(inner)
+            | Expression::Subs(inner, ..)
+            | Expression::StartsWith(inner, _)
+            | Expression::EndsWith(inner, _)
+            | Expression::Contains(inner, _)
+            | Expression::UrlPath(inner)
+            | Expression::QueryParam(inner, _)
+            | Expression::Bucket(inner, _)
+            | Expression::LowerCase(inner)
             | Expression::ParseNumber(inner) => inner.fields(out),
             Expression::If(parts) => {
                 parts.0.fields(out);
@@ -141,6 +180,11 @@ impl Expression {
                 parts.2.fields(out);
             }
             Expression::Map(entries) => entries.iter().for_each(|(_, value)| value.fields(out)),
+            Expression::Case(case) => {
+                case.of.fields(out);
+                case.clauses.iter().for_each(|(_, result)| result.fields(out));
+                case.otherwise.fields(out);
+            }
         }
     }
 }

@@ -12,11 +12,12 @@ mod scenario;
 mod server;
 mod threshold;
 mod time;
+pub(crate) mod written;
 
 use serde::{Deserialize, Serialize};
 
 pub use bound::{Bound, Comparator};
-pub use expression::{Expression, Field, Operation, Side};
+pub use expression::{Buckets, Case, Expression, Field, Operation};
 pub use keeping::{Durability, Keeping, Place};
 pub use notifier::{
     Address, Alertmanager, Email, Exec, Headers, Heartbeat, Key, Log, MailSecurity, Notifier, PagerDuty, Severities,

@@ -1,5 +1,6 @@
 //! A pattern, checked when it is read, compiled when it is first used, and searched, never anchored.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -36,19 +37,17 @@ impl Pattern {
         self.regex().is_match(text)
     }
 
-    /// The first match, as it stands in `text`.
-    pub fn find<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
-        self.regex().find(text).map(|found| found.as_bytes())
+    /// Where in `text` the first match stands.
+    pub fn find(&self, text: &[u8]) -> Option<Range<usize>> {
+        self.regex().find(text).map(|found| found.range())
     }
 
-    /// What a group of the first match holds.
-    pub fn group<'t>(&self, text: &'t [u8], group: usize) -> Option<&'t [u8]> {
-        self.regex().captures(text)?.get(group).map(|found| found.as_bytes())
-    }
-
-    /// The names of all groups, the whole match first, which has none.
-    pub fn groups(&self) -> Vec<Option<String>> {
-        self.regex().capture_names().map(|name| name.map(str::to_string)).collect()
+    /// Where in `text` a group of the first match stands; None without a match, or if it has no part in it.
+    pub fn group(&self, text: &[u8], group: usize) -> Option<Range<usize>> {
+        match group {
+            0 => self.find(text),
+            group => self.regex().captures(text)?.get(group).map(|found| found.range()),
+        }
     }
 
     pub fn as_str(&self) -> &str {

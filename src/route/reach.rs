@@ -301,8 +301,23 @@ fn size(expression: &Expression) -> usize {
         | Expression::Or(items)
         | Expression::Arithmetic(_, items)
         | Expression::Str(items) => all(items),
-        Expression::Not(inner) | Expression::IsNil(inner) | Expression::IsSome(inner) | Expression::Find(_, inner) => {
-            size(inner)
+        Expression::Not(inner)
+        | Expression::IsNil(inner)
+        | Expression::IsSome(inner)
+        | Expression::Find(_, inner)
+        | Expression::Group(_, _, inner)
+        | Expression::Subs(inner, ..)
+        | Expression::StartsWith(inner, _)
+        | Expression::EndsWith(inner, _)
+        | Expression::Contains(inner, _)
+        | Expression::UrlPath(inner)
+        | Expression::QueryParam(inner, _)
+        | Expression::Bucket(inner, _)
+        | Expression::LowerCase(inner)
+        | Expression::ParseNumber(inner) => size(inner),
+        Expression::Case(case) => {
+            let results = case.clauses.iter().map(|(constants, result)| constants.len() + size(result));
+            size(&case.of) + results.sum::<usize>() + size(&case.otherwise)
         }
         Expression::If(parts) => size(&parts.0) + size(&parts.1) + size(&parts.2),
         _ => 0,

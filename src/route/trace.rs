@@ -5,8 +5,6 @@ use std::fmt;
 use super::Record;
 use super::key::key;
 use super::written::head;
-use crate::edn;
-use crate::engine::Value;
 use crate::plan::{Expression, Field, Route};
 
 /// What routes would do with a record that is the first they see.
@@ -63,7 +61,7 @@ fn one<R: Record>(route: &Route, record: &R, notifiers: &mut Vec<String>) -> Tra
             (said(word, condition, record), all(children, record, notifiers))
         }
         Route::By { fields, children } => {
-            let values: Vec<String> = fields.iter().map(|field| shown(&record.field(field))).collect();
+            let values: Vec<String> = fields.iter().map(|field| record.field(field).to_string()).collect();
             (format!("group [{}]", values.join(" ")), all(children, record, notifiers))
         }
         Route::Changed { of, init, children } => {
@@ -72,8 +70,8 @@ fn one<R: Record>(route: &Route, record: &R, notifiers: &mut Vec<String>) -> Tra
                 |init: &Expression| key([init.evaluate(record)].into_iter()) == key([of.evaluate(record)].into_iter());
             let is_same = init.as_ref().is_some_and(is_init);
             match is_same {
-                true => (format!("stops here: {} is what `:init` says", shown(&value)), Vec::new()),
-                false => (format!("passes: {} is the first", shown(&value)), all(children, record, notifiers)),
+                true => (format!("stops here: {value} is what `:init` says"), Vec::new()),
+                false => (format!("passes: {value} is the first"), all(children, record, notifiers)),
             }
         }
         Route::Throttle { most: 0, .. } => ("stops here: none passes".to_string(), Vec::new()),
@@ -91,7 +89,7 @@ fn one<R: Record>(route: &Route, record: &R, notifiers: &mut Vec<String>) -> Tra
             let mut was = Vec::new();
             for (field, value) in fields {
                 let value = value.evaluate(record);
-                was.push(format!(":{} is {}, was {}", field.name(), shown(&value), shown(&record.field(field))));
+                was.push(format!(":{} is {value}, was {}", field.name(), record.field(field)));
                 changed.set(field, &value);
             }
             (was.join("; "), all(children, &changed, notifiers))
@@ -129,18 +127,7 @@ fn said<R: Record>(word: &str, condition: &Expression, record: &R) -> String {
             known.push(field);
         }
     }
-    let is = |field: &&Field| format!(":{} is {}", field.name(), shown(&record.field(field)));
+    let is = |field: &&Field| format!(":{} is {}", field.name(), record.field(field));
     let values: Vec<String> = known.iter().map(is).collect();
     if values.is_empty() { word.to_string() } else { format!("{word}: {}", values.join(", ")) }
-}
-
-/// A value as EDN.
-fn shown(value: &Value<'_>) -> String {
-    match value {
-        Value::Nil => "nil".to_string(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::Text(text) => edn::quote(&String::from_utf8_lossy(text)),
-        Value::List(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(" ")),
-    }
 }

@@ -23,6 +23,12 @@ fn filter() -> impl Strategy<Value = String> {
         1 => (select(vec!["<", "<=", ">", ">="]), number()).prop_map(|(f, field)| format!("({f} {field} 200)")),
         1 => (select(vec!["nil?", "some?"]), field()).prop_map(|(f, field)| format!("({f} {field})")),
         2 => (select(vec!["^2", "^[45]", "a", "x$"]), field()).prop_map(|(re, field)| format!("(re-find #re \"{re}\" {field})")),
+        1 => (select(vec!["starts-with?", "ends-with?", "contains?"]), field()).prop_map(|(f, field)| format!("({f} {field} \"2\")")),
+        1 => (field(), literal()).prop_map(|(field, value)| match field {
+            "tags" => "(contains? tags \"a\")".to_owned(),
+            field => format!("(case {field} ({value} 7) true \"zz\" nil (some? host))"),
+        }),
+        1 => select(vec![":code", "host", ":path"]).prop_map(|field| format!("(= (subs (lower-case {field}) 0 1) 2)")),
         1 => Just("(tagged \"a\")".to_owned()),
     ];
     leaf.prop_recursive(3, 10, 3, |inner| {

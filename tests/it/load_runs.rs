@@ -182,9 +182,11 @@ fn what_becomes_of_a_line_is_shown_step_by_step() {
     let (_, steps) = ran.out.split_once("record ").expect("the steps");
     assert_eq!(
         steps,
-        "   (re-find \"^/static/\" :path) => nil\n            :path => \"/a\"\n          \
-         :class (str (subs :status-code 0 1) \"xx\") => \"4xx\"\n            (subs :status-code 0 1) => \"4\"\n              \
-         :status-code => \"404\"\n          :kind \"customer\"\n\
+        "   (if (re-find \"^/static/\" :path) nil {:class (str (subs :status-code 0 1) \"xx\") :kind \"customer\"}) => \
+         {:class \"4xx\" :kind \"customer\"}\n            (re-find \"^/static/\" :path) => nil\n              :path => \"/a\"\n            \
+         {:class (str (subs :status-code 0 1) \"xx\") :kind \"customer\"} => {:class \"4xx\" :kind \"customer\"}\n              \
+         (str (subs :status-code 0 1) \"xx\") => \"4xx\"\n                (subs :status-code 0 1) => \"4\"\n                  \
+         :status-code => \"404\"\n\
          window    2023-11-22T00:00:00Z to 2023-11-22T00:01:00Z\n\
          point     web,class=4xx,host=h,kind=customer count=1i 1700611200000000000\n\n"
     );

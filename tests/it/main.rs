@@ -17,6 +17,7 @@ mod engine_gates;
 mod engine_jumps;
 mod engine_limits;
 mod engine_verdict;
+mod expressions;
 mod fmt_command;
 mod followed;
 mod format_command;

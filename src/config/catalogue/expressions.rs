@@ -1,7 +1,8 @@
 //! Expressions.
 
 use super::{code, error, kind};
-use crate::edn::{Diagnostic, Form, Kind, Span};
+use crate::edn::{self, Diagnostic, Form, Kind, Span};
+use crate::plan::Number;
 
 pub fn no_expression(form: &Form) -> Diagnostic {
     let help = match &form.kind {
@@ -40,11 +41,8 @@ fn comparison(text: &str) -> Option<String> {
     };
     let value = value.trim_matches(['"', '\'']);
     let field = field.trim_start_matches(':');
-    let plain = |text: &str| {
-        !text.is_empty() && text.len() <= 40 && text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
-    };
     let quote = if value.parse::<f64>().is_ok() { "" } else { "\"" };
-    (plain(field) && plain(value)).then(|| format!("write `({sign} :{field} {quote}{value}{quote})`"))
+    (is_plain(field) && is_plain(value)).then(|| format!("write `({sign} :{field} {quote}{value}{quote})`"))
 }
 
 pub fn unknown_symbol(span: Span, name: &str, meant: Option<&str>, is_function: bool) -> Diagnostic {
@@ -93,12 +91,13 @@ pub fn field_is_no_function(span: Span, name: &str) -> Diagnostic {
 pub fn unknown_function(span: Span, name: &str, meant: Option<&str>) -> Diagnostic {
     error("T077", span, format!("there is no function {}", code(name))).here("unknown function").help(match meant {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None if ["in", "contains", "member", "member?", "one-of", "any-of"].contains(&name) => {
-            "write `(or (= :status-code 200) (= :status-code 201))`, or `(re-find \"^(200|201)$\" :status-code)`"
+        None if ["in", "member", "member?", "one-of", "any-of"].contains(&name) => {
+            "write `(or (= :status-code 200) (= :status-code 201))`, or `(case :status-code (200 201) true)`"
                 .to_string()
         }
-        None => "the functions are `= not= < <= > >= and or not if when cond case nil? some? re-find re-groups tagged \
-                 + - * / str subs starts-with? ends-with? contains? lower-case parse-number bucket url-path query-param`"
+        None => "the functions are `= not= < <= > >= and or not if when cond case nil? some? re-find re-groups \
+                 starts-with? ends-with? contains? tagged str subs lower-case url-path query-param bucket parse-number \
+                 + - * /`"
             .to_string(),
     })
 }
@@ -138,34 +137,134 @@ pub fn too_deep(span: Span) -> Diagnostic {
 }
 
 pub fn pattern_comes_first(span: Span, name: &str, swapped: bool) -> Diagnostic {
-    error("T082", span, format!("`{name}` takes the pattern first, a string or `#re`")).here("expected a pattern").help(
-        match swapped {
-            true => "turn the two arguments round".to_string(),
-            false => format!("write `({name} #re \"^/api/\" :path)`"),
-        },
-    )
-}
-
-pub fn argument_is_no(form: &Form, name: &str, expected: &str, example: &str) -> Diagnostic {
-    error("T169", form.span, format!("an argument of `{name}` is {expected}, not {}", kind(form)))
-        .here(format!("expected {expected}"))
-        .help(format!("write {example}"))
-}
-
-pub fn no_group(span: Span, groups: &[Option<String>]) -> Diagnostic {
-    let names: Vec<String> = groups.iter().flatten().map(|name| code(&format!("\"{name}\""))).collect();
-    let here = match (groups.len() - 1, names.is_empty()) {
-        (0, _) => "the pattern has no group: put a part of it in parentheses".to_string(),
-        (count, true) => format!("the pattern has groups 1 to {count}"),
-        (count, false) => format!("the pattern has groups 1 to {count}, and {}", names.join(", ")),
+    let help = match swapped {
+        true => "turn the two arguments round".to_string(),
+        false if name == "re-find" => "write `(re-find #re \"^/api/\" :path)`".to_string(),
+        false => format!("write `({name} #re \"^/api/([^/]+)\" :path 1)`"),
     };
-    error("T170", span, "the pattern has no such group")
-        .here(here)
-        .help("write `(re-groups #re \"^/api/([a-z]+)\" :path 1)`")
+    error("T082", span, format!("`{name}` takes the pattern first, a string or `#re`"))
+        .here("expected a pattern")
+        .help(help)
 }
 
-pub fn no_record(form: &Form, subject: &str) -> Diagnostic {
-    error("T171", form.span, format!("{subject} comes to nil or a map, and this is {}", kind(form)))
-        .here("expected `nil`, a map, or `cond`, `if`, `when`, `case` of such")
-        .help("write `{:class (str (subs :status-code 0 1) \"xx\")}`")
+pub fn argument_is_no_text(span: Span, name: &str, found: &str) -> Diagnostic {
+    let help = match found {
+        "a list of tags" => Some("ask for one of them: `(tagged \"…\")`, `(contains? tags \"…\")`".to_string()),
+        _ => None,
+    };
+    error("T169", span, format!("`{name}` takes a text, and this is {found}")).here("expected a text").maybe_help(help)
+}
+
+pub fn no_constant(form: &Form) -> Diagnostic {
+    let help = match &form.kind {
+        Kind::Keyword(name) if name.as_ref() == "else" => Some("write what else it is last, alone".to_string()),
+        Kind::Keyword(name) | Kind::Symbol(name) if name.len() <= 40 => {
+            Some(format!("write `\"{name}\"` for the text"))
+        }
+        Kind::Vector(_) | Kind::Set(_) => Some("write several constants as a list: `(\"a\" \"b\")`".to_string()),
+        Kind::List(items) if !items.is_empty() => Some("use `cond` to ask for more than constants".to_string()),
+        Kind::Tagged(tag, _) if tag.as_ref() == "re" => Some("use `cond` and `re-find` for patterns".to_string()),
+        _ => None,
+    };
+    error("T170", form.span, format!("`case` compares with constants, and this is {}", kind(form)))
+        .here("expected a constant, or a list of such")
+        .maybe_help(help)
+}
+
+pub fn constant_stands_twice(span: Span) -> Diagnostic {
+    error("T171", span, "this constant stands in a `case` twice")
+        .here("never reached")
+        .help("leave it out here; a number and a text that reads as that number are the same")
+}
+
+/// `names`: of the groups from 1 on.
+pub fn no_such_group(form: &Form, names: &[Option<String>]) -> Diagnostic {
+    const SHOWN: usize = 8;
+    let wanted = match &form.kind {
+        Kind::Integer(digits) => code(digits),
+        Kind::String(name) => code(&edn::quote(name)),
+        _ => kind(form),
+    };
+    let shown = |(at, name): (usize, &Option<String>)| match name {
+        Some(name) => format!("{} {}", at + 1, code(&edn::quote(name))),
+        None => format!("{}", at + 1),
+    };
+    let mut all: Vec<String> = names.iter().enumerate().take(SHOWN).map(shown).collect();
+    if names.len() > SHOWN {
+        all.push(format!("{} more", names.len() - SHOWN));
+    }
+    let help = match names {
+        [] => "it has none: put what is wanted in brackets, `(…)`".to_string(),
+        _ => format!("it has the groups {}; 0 is the whole match", all.join(", ")),
+    };
+    error("T172", form.span, format!("the pattern has no group {wanted}")).here("no such group").help(help)
+}
+
+pub fn group_is_no_number(form: &Form) -> Diagnostic {
+    let help = match &form.kind {
+        Kind::Keyword(name) | Kind::Symbol(name) if name.len() <= 40 => format!("write `\"{name}\"`"),
+        _ => {
+            "write `(re-groups \"^/([^/]+)\" :path 1)`, or `(re-groups \"^/(?<app>[^/]+)\" :path \"app\")`".to_string()
+        }
+    };
+    error("T173", form.span, format!("`re-groups` takes the number of a group or its name last, not {}", kind(form)))
+        .here("expected a whole number or a string")
+        .help(help)
+}
+
+pub fn no_position(form: &Form) -> Diagnostic {
+    error("T174", form.span, format!("`subs` counts characters from 0, and this is {}", kind(form)))
+        .here("expected a whole number from 0 to 4294967295")
+        .help("write `(subs :status-code 0 1)` for the first character")
+}
+
+pub fn end_before_start(span: Span, start: u32, end: u32) -> Diagnostic {
+    error("T175", span, format!("`subs` ends at {end}, before it starts at {start}"))
+        .here("expected the end behind the start")
+        .help(format!("the second number is where it ends, not a length: write `{}`", start.saturating_add(end)))
+}
+
+pub fn bound_is_no_number(form: &Form) -> Diagnostic {
+    error("T176", form.span, format!("`bucket` takes numbers as bounds, and this is {}", kind(form)))
+        .here("expected a number")
+        .help("write `(bucket :request-time 0.1 0.3 1)`")
+}
+
+pub fn bounds_do_not_ascend(span: Span, before: Number, bound: Number) -> Diagnostic {
+    error("T177", span, "the bounds of `bucket` ascend, and this one does not")
+        .here(format!("{bound} is not above {before}"))
+        .help("write the bounds from the least to the greatest, each once")
+}
+
+pub fn field_comes_first(span: Span, name: &str) -> Diagnostic {
+    error("T178", span, format!("`{name}` takes the text that it asks first, and a constant behind it"))
+        .here("expected a field")
+        .help("turn the two arguments round")
+}
+
+pub fn contains_of_a_set(form: &Form) -> Diagnostic {
+    error("T179", form.span, format!("`contains?` looks for a text in a text or a list, not in {}", kind(form)))
+        .here("expected a field")
+        .help("write `(case :status-code (200 201) true)` to ask for one of several")
+}
+
+/// `subject` is what the record is called: "`:record`".
+pub fn record_is_no_map(form: &Form, subject: &str) -> Diagnostic {
+    error("T180", form.span, format!("{subject} is nil or a map, not {}", kind(form)))
+        .here("expected nil, a map, or `cond`, `when`, `if` or `case` with such results")
+        .help("write `{:kind \"customer\"}`; or nil for what is not counted")
+}
+
+pub fn key_of_record(key: &Form) -> Diagnostic {
+    let help = match &key.kind {
+        Kind::String(name) | Kind::Symbol(name) if is_plain(name) => Some(format!("write `:{name}`")),
+        _ => None,
+    };
+    error("T181", key.span, format!("the keys of a record are keywords, and this is {}", kind(key)))
+        .here("expected a keyword")
+        .maybe_help(help)
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 40 && text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
 }

@@ -6,6 +6,7 @@ mod expressions;
 mod notifiers;
 mod options;
 mod patterns;
+mod records;
 mod routes;
 mod server;
 mod state;
