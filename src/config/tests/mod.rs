@@ -5,6 +5,7 @@ mod expressions;
 mod notifiers;
 mod options;
 mod patterns;
+mod pipelines;
 mod routes;
 mod server;
 mod state;
