@@ -442,11 +442,17 @@ type Entries2<'e> = (&'e [(Box<str>, Expression)], &'e [(String, String)]);
 fn are_distinct(one: Entries2, other: Entries2) -> bool {
     fn tag<'e>((record, tags): Entries2<'e>, name: &str) -> Option<Option<&'e str>> {
         match record.iter().find(|(key, _)| key.as_ref() == name) {
-            Some((_, Expression::Text(text))) => Some(Some(text)),
-            Some((_, Expression::Nil)) => None,
+            // What has no value leaves the tag to `:tags`.
+            Some((_, Expression::Text(text))) if !bare(text).is_empty() => Some(Some(bare(text))),
+            Some((_, Expression::Text(_) | Expression::Nil)) | None => {
+                tags.iter().find(|(key, _)| key == name).map(|(_, text)| Some(bare(text)))
+            }
             Some(_) => Some(None),
-            None => tags.iter().find(|(key, _)| key == name).map(|(_, text)| Some(text.as_str())),
         }
+    }
+    /// Without what points do not have, or have in another way.
+    fn bare(text: &str) -> &str {
+        text.trim_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
     }
     let names = |(record, tags): Entries2<'_>| -> Vec<String> {
         record.iter().map(|(key, _)| key.to_string()).chain(tags.iter().map(|(key, _)| key.clone())).collect()

@@ -21,6 +21,9 @@ pub(in crate::config) struct Entry<T: 'static> {
     pub read: fn(&mut T, &Form, &mut Context),
 }
 
+/// Options that hold secrets: what stands under a name near theirs, or where they do not belong, is not shown either.
+const SECRETS: [&str; 5] = ["headers", "password", "routing-key", "secret", "token"];
+
 /// What is there, or was probably meant to be: its name, the place of its key and of its value.
 pub(in crate::config) struct Seen(Vec<(&'static str, Span, Span)>);
 
@@ -56,7 +59,11 @@ impl Entries<'_> {
                 }
             };
             let Some(entry) = table.iter().find(|entry| entry.name == name) else {
-                seen.extend(self.unknown(key, name, table, other_words, context).map(|it| (it, key.span, value.span)));
+                let meant = self.unknown(key, name, table, other_words, context);
+                if SECRETS.contains(&meant.unwrap_or(name)) {
+                    context.hidden.push(value.span);
+                }
+                seen.extend(meant.map(|it| (it, key.span, value.span)));
                 continue;
             };
             match seen.iter().find(|(known, ..)| *known == entry.name) {

@@ -6,6 +6,7 @@ mod expressions;
 mod notifiers;
 mod options;
 mod patterns;
+mod pipelines;
 mod records;
 mod routes;
 mod server;
