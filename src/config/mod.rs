@@ -25,6 +25,7 @@ mod reach;
 mod root;
 mod route;
 mod scenario;
+mod series;
 mod server;
 mod state;
 mod suggest;

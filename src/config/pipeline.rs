@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::notifier::{Entries, Entry};
-use super::{catalogue, destination, expression, paths, time, values};
+use super::{catalogue, destination, expression, paths, series, time, values};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Counting, Decimal, Destination, Expression, Field, Format, Interval, Logs, Pipeline, Source, Stat};
 use crate::source::LogFormat;
@@ -118,7 +118,7 @@ pub(super) fn read(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Pipeli
     }
     found.sort_by(|a, b| a.pipeline.name.cmp(&b.pipeline.name));
     for (at, one) in found.iter().enumerate() {
-        let is_same = |other: &&Found| share_a_series(&one.pipeline, &other.pipeline);
+        let is_same = |other: &&Found| series::share_one(&one.pipeline, &other.pipeline);
         if let Some(other) = found[..at].iter().find(is_same) {
             context.report(catalogue::one_series_twice(one.place, other.place, &one.pipeline.counting.measurement));
         }
@@ -305,7 +305,9 @@ fn record(written: &mut Written, form: &Form, context: &mut Context) {
     written.record = expression::record(form, "`:record`", context);
     let mut keys = Vec::new();
     if let Some(record) = &written.record {
-        leaves(record, &mut |leaf| keys.extend(leaf.unwrap_or_default().iter().map(|(key, _)| key.to_string())));
+        series::leaves(record, &mut |leaf| {
+            keys.extend(leaf.unwrap_or_default().iter().map(|(key, _)| key.to_string()))
+        });
     }
     if let Some(key) = keys.iter().find(|key| key.as_str() == "time" || key.len() > MAX_NAME) {
         context.report(catalogue::no_tag(form.span, key));
@@ -408,75 +410,5 @@ pub(super) fn read_zone(form: &Form, context: &mut Context) -> Option<String> {
     match crate::source::zone::Zone::named(&text.text) {
         Ok(_) => Some(text.text),
         Err(fault) => context.refuse(catalogue::no_zone(text.span, &fault)),
-    }
-}
-
-/// Whether points of two pipelines can be of one series.
-fn share_a_series(one: &Pipeline, other: &Pipeline) -> bool {
-    let (a, b) = (&one.counting, &other.counting);
-    let is_apart = |to: &Destination| matches!(to, Destination::Events(_));
-    if a.measurement != b.measurement || is_apart(&one.to) || !goes_to_one_place(&one.to, &other.to) {
-        return false;
-    }
-    let mut shares = false;
-    leaves(&a.record, &mut |left| {
-        leaves(&b.record, &mut |right| {
-            if let (Some(left), Some(right)) = (left, right) {
-                shares |= !are_distinct((left, &a.tags), (right, &b.tags));
-            }
-        });
-    });
-    shares
-}
-
-fn goes_to_one_place(one: &Destination, other: &Destination) -> bool {
-    match (one, other) {
-        (Destination::Influx(a), Destination::Influx(b)) => a.url == b.url && a.api == b.api,
-        _ => one == other,
-    }
-}
-
-type Entries2<'e> = (&'e [(Box<str>, Expression)], &'e [(String, String)]);
-
-/// Whether some tag of two records always differs.
-fn are_distinct(one: Entries2, other: Entries2) -> bool {
-    fn tag<'e>((record, tags): Entries2<'e>, name: &str) -> Option<Option<&'e str>> {
-        match record.iter().find(|(key, _)| key.as_ref() == name) {
-            // What has no value leaves the tag to `:tags`.
-            Some((_, Expression::Text(text))) if !bare(text).is_empty() => Some(Some(bare(text))),
-            Some((_, Expression::Text(_) | Expression::Nil)) | None => {
-                tags.iter().find(|(key, _)| key == name).map(|(_, text)| Some(bare(text)))
-            }
-            Some(_) => Some(None),
-        }
-    }
-    /// Without what points do not have, or have in another way.
-    fn bare(text: &str) -> &str {
-        text.trim_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\\')
-    }
-    let names = |(record, tags): Entries2<'_>| -> Vec<String> {
-        record.iter().map(|(key, _)| key.to_string()).chain(tags.iter().map(|(key, _)| key.clone())).collect()
-    };
-    names(one).iter().chain(&names(other)).any(|name| match (tag(one, name), tag(other, name)) {
-        (Some(Some(a)), Some(Some(b))) => a != b,
-        // One always has the tag, the other never; but each has `host`.
-        (Some(Some(_)), None) | (None, Some(Some(_))) => name != "host",
-        _ => false,
-    })
-}
-
-/// Calls `f` with each map that a record can come to; with None for nil.
-fn leaves<'e>(record: &'e Expression, f: &mut dyn FnMut(Option<&'e [(Box<str>, Expression)]>)) {
-    match record {
-        Expression::Map(entries) => f(Some(entries)),
-        Expression::If(parts) => {
-            leaves(&parts.1, f);
-            leaves(&parts.2, f);
-        }
-        Expression::Case(case) => {
-            case.clauses.iter().for_each(|(_, then)| leaves(then, f));
-            leaves(&case.otherwise, f);
-        }
-        _ => f(None),
     }
 }

@@ -42,7 +42,8 @@ fn stripped(name: &str) -> Option<&str> {
 
 /// Whether digits behind `-` or `_` are of a date, rather than a number that tells services apart.
 fn is_dated(before: &str, digits: &str) -> bool {
-    if digits.len() >= 6 {
+    let is_year = digits.len() == 4 && (digits.starts_with("19") || digits.starts_with("20"));
+    if digits.len() >= 6 || is_year {
         return true;
     }
     // The end of `2026-11-25` or `2026-11-25-10`.
@@ -68,7 +69,8 @@ fn undated(name: &str) -> Option<String> {
     }
     let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
     let is_part = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.' | b'T');
-    let start = stem.rfind(|c: char| !c.is_ascii() || !is_part(c as u8)).map_or(0, |at| at + 1);
+    let is_other = |(_, c): &(usize, char)| !u8::try_from(*c).is_ok_and(is_part);
+    let start = stem.char_indices().rev().find(is_other).map_or(0, |(at, c)| at + c.len_utf8());
     let date = &stem[start..];
     let is_date = digits(date) >= 6 && date.starts_with(['-', '_', '.']);
     (is_date && start > 0).then(|| format!("{}.{ending}", &stem[..start]))
@@ -98,6 +100,7 @@ mod tests {
             // Numbers that tell services apart.
             ("app-1.log", "app-1.log"),
             ("worker-12", "worker-12"),
+            ("worker-1234", "worker-1234"),
             ("u_ex261125.log", "u_ex261125.log"),
             ("log", "log"),
             (".1", ".1"),

@@ -98,7 +98,6 @@ struct Log {
     open: Option<Open>,
     /// How far it was read.
     at: Timestamp,
-    kind: Option<Kind>,
 }
 
 struct Waiting {
@@ -155,7 +154,7 @@ impl Readings {
             }
             if last_family.as_ref() != Some(&found.family) {
                 last_family = Some(found.family.clone());
-                readings.logs.push(Log { waiting: VecDeque::new(), open: None, at: Timestamp::MIN, kind: None });
+                readings.logs.push(Log { waiting: VecDeque::new(), open: None, at: Timestamp::MIN });
             }
             let log = readings.logs.last_mut().expect("one was pushed for the first family");
             log.waiting.push_back(Waiting { found, beginning, known });
@@ -184,7 +183,7 @@ impl Readings {
                 self.logs.remove(at);
                 return true;
             };
-            log.open = log.begin(waiting, reader, generations, said);
+            log.open = waiting.begin(reader, generations, said);
             self.files += u64::from(log.open.is_some());
         }
         let Some(open) = &mut log.open else { return true };
@@ -234,83 +233,75 @@ fn forget(generations: &mut Vec<Generation>, is_there: &[bool], readings: &mut R
         .for_each(moved);
 }
 
-impl Log {
+impl Waiting {
     /// Opens a file where it goes on; None if there is nothing to be read of it now.
-    fn begin(
-        &mut self,
-        waiting: Waiting,
-        reader: &Reader,
-        generations: &[Generation],
-        said: &mut Said,
-    ) -> Option<Open> {
-        let Waiting { found, beginning, mut known } = waiting;
-        let path = found.path.clone();
-        let mut fail = |error: &io::Error| {
-            // It was moved meanwhile: the next run finds it where it is then.
-            if error.kind() != io::ErrorKind::NotFound {
-                said.faults.push(format!("{}: {}", path.display(), follow::cause(error)));
-            }
-        };
-        let new = Generation::new(path.clone(), found.stamp, beginning.is_packed());
-        let mut generation = known.map_or_else(|| new.clone(), |at| generations[at].clone());
-        let limit = reader.settings.limits.line_bytes;
-        let open = |generation: &Generation| Lines::open(beginning.clone(), &found.stamp, generation, limit);
-        let mut lines = match open(&generation) {
-            Ok(lines) => lines?,
-            Err(error) => return drop_none(fail(&error)),
-        };
-        match lines.resume(&generation) {
-            Ok(Taken::Line) => {}
-            Ok(Taken::Other) if known.is_some() && beginning.is_packed() => {
-                // What is packed is shorter, or another content: only one that is not begins alike.
-                if lines.total() < generation.offset {
-                    return None;
+    fn begin(self, reader: &Reader, generations: &[Generation], said: &mut Said) -> Option<Open> {
+        let path = self.found.path.clone();
+        let opened = match self.open(generations, reader.settings.limits.line_bytes) {
+            Ok(opened) => opened,
+            Err(error) => {
+                // One that was moved meanwhile is found by the next run where it is then.
+                if error.kind() != io::ErrorKind::NotFound {
+                    said.faults.push(format!("{}: {}", path.display(), follow::cause(&error)));
                 }
-                known = None;
-                generation = new;
-                lines = match open(&generation)
-                    .and_then(|lines| lines.map(|mut lines| lines.resume(&generation).map(|_| lines)).transpose())
-                {
-                    Ok(lines) => lines?,
-                    Err(error) => return drop_none(fail(&error)),
-                };
+                return None;
             }
-            // Still being written, or replaced since it was looked at.
-            Ok(_) => return None,
-            Err(error) => return drop_none(fail(&error)),
-        }
-        let kind = match reader.kind.clone().or_else(|| self.kind.clone()) {
-            Some(kind) => kind,
-            None => match find_format(&beginning) {
-                Ok(Some(kind)) => {
+        };
+        let (lines, mut generation, known) = opened?;
+        let kind = match &reader.kind {
+            Some(kind) => kind.clone(),
+            None => match find_format(&self.beginning) {
+                Ok(kind) => {
+                    let kind = kind?;
                     said.formats.push((path.clone(), kind.name().to_string()));
                     kind
                 }
-                Ok(None) => return None,
                 Err(fault) => {
                     said.faults.push(format!("{}: {fault}", path.display()));
                     return None;
                 }
             },
         };
-        self.kind = Some(kind.clone());
-        let decoder = Decoder::new(&kind, &reader.settings);
-        decoder.set_age(Timestamp::from_micros(i64::try_from(found.stamp.modified / 1_000).unwrap_or(i64::MAX)));
-        let mut unused = Event::at(Timestamp::MIN);
-        for line in generation.header.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let _ = decoder.read(line, &mut unused);
-        }
-        drop(unused);
-        decoder.set_last(generation.last);
-        generation.path.clone_from(&found.path);
-        generation.stamp = found.stamp;
-        let until = if beginning.is_packed() { u64::MAX } else { found.stamp.size };
+        let decoder = decoder(&kind, reader, &self.found, &generation);
+        generation.path.clone_from(&self.found.path);
+        generation.stamp = self.found.stamp;
+        let until = if self.beginning.is_packed() { u64::MAX } else { self.found.stamp.size };
         Some(Open { path, lines, until, decoder, before_parts: None, known, generation, settled: false })
+    }
+
+    /// The lines behind what was taken, and of which generation that is.
+    fn open(&self, generations: &[Generation], limit: usize) -> io::Result<Option<(Lines, Generation, Option<usize>)>> {
+        let open = |generation: &Generation| -> io::Result<Option<(Lines, Taken)>> {
+            let lines = Lines::open(self.beginning.clone(), &self.found.stamp, generation, limit)?;
+            let Some(mut lines) = lines else { return Ok(None) };
+            let resumed = lines.resume(generation)?;
+            Ok(Some((lines, resumed)))
+        };
+        let new = Generation::new(self.found.path.clone(), self.found.stamp, self.beginning.is_packed());
+        let generation = self.known.map_or_else(|| new.clone(), |at| generations[at].clone());
+        Ok(match open(&generation)? {
+            Some((lines, Taken::Line)) => Some((lines, generation, self.known)),
+            // What is packed and no shorter is another content that begins alike.
+            Some((lines, Taken::Other))
+                if self.known.is_some() && self.beginning.is_packed() && lines.total() >= generation.offset =>
+            {
+                open(&new)?.map(|(lines, _)| (lines, new, None))
+            }
+            // Still being written, or replaced since it was looked at.
+            _ => None,
+        })
     }
 }
 
-fn drop_none<T>((): ()) -> Option<T> {
-    None
+/// A decoder that knows what lines before have said.
+fn decoder(kind: &Kind, reader: &Reader, found: &Found, generation: &Generation) -> Decoder {
+    let decoder = Decoder::new(kind, &reader.settings);
+    decoder.set_age(Timestamp::from_micros(i64::try_from(found.stamp.modified / 1_000).unwrap_or(i64::MAX)));
+    for line in generation.header.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let _ = decoder.decode(line);
+    }
+    decoder.set_last(generation.last);
+    decoder
 }
 
 /// What the first lines of a text look like; None if there is no whole line yet.

@@ -230,7 +230,7 @@ fn a_banner_alone_does_not_hide_the_log_of_the_next_day() {
 #[test]
 fn a_line_counts_when_its_end_has_come() {
     let mut world = World::new("partial");
-    world.text("access.log", &world.line(0)[..20].to_string());
+    world.text("access.log", &world.line(0)[..20]);
     world.tick();
     let rest = world.line(0)[20..].to_string();
     world.text("access.log", &rest);
