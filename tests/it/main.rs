@@ -20,6 +20,7 @@ mod engine_verdict;
 mod fmt_command;
 mod format_command;
 mod laws;
+mod load_command;
 mod load_files;
 mod model;
 mod notify_command;
