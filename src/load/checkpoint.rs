@@ -188,20 +188,20 @@ impl Checkpoint {
                 path.display()
             )),
             Err(Unreadable::Damaged) => {
-                let mut aside = path.with_extension("checkpoint.bad");
-                if self.lock.is_some() {
-                    let free = (0..).map(|n| path.with_extension(format!("checkpoint.bad{n}")));
-                    if aside.exists() {
-                        aside = free.into_iter().find(|aside| !aside.exists()).unwrap_or(aside);
-                    }
-                    fs::rename(&path, &aside).map_err(|error| format!("{}: {error}", path.display()))?;
+                const ANEW: &str = "all that the files hold is read anew; windows of which lines are gone already are \
+                                    written with less than there was";
+                if self.lock.is_none() {
+                    *damaged = Some(format!("{}: is damaged; a run sets it aside: {ANEW}", path.display()));
+                    return Ok(Kept::default());
                 }
-                *damaged = Some(format!(
-                    "{}: is damaged, and was set aside as {}: all that the files hold is read anew; windows of which \
-                     lines are gone already are written with less than there was",
-                    path.display(),
-                    aside.display()
-                ));
+                let mut aside = path.with_extension("checkpoint.bad");
+                let mut free = (0..).map(|n| path.with_extension(format!("checkpoint.bad{n}")));
+                if aside.exists() {
+                    aside = free.find(|aside| !aside.exists()).unwrap_or(aside);
+                }
+                fs::rename(&path, &aside).map_err(|error| format!("{}: {error}", path.display()))?;
+                *damaged =
+                    Some(format!("{}: is damaged, and was set aside as {}: {ANEW}", path.display(), aside.display()));
                 Ok(Kept::default())
             }
         }

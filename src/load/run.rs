@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::cells::{Cell, Cells};
+use super::cells::{Cell, Cells, Start};
 use super::checkpoint::{Checkpoint, Kept, Series};
 use super::count::{Counted, Counter, fields};
 use super::points;
@@ -221,7 +221,10 @@ fn counter<'p>(pipeline: &'p Pipeline, surroundings: &Surroundings<'_>, kept: &m
     };
     let mut cells = std::mem::take(&mut kept.cells);
     if (&kept.series.measurement, &kept.series.tags) != (&series.measurement, &series.tags) {
-        // What was counted is in the points of other series; it would be there twice.
+        // What was counted is in the points of other series; it would be there twice. What comes for the same windows
+        // is set apart: else it would overwrite points once the former series are back.
+        let behind = cells.last().map_or(Start::MIN, |(start, _)| start.saturating_add(1));
+        kept.open_from = kept.open_from.max(behind);
         cells.clear();
     }
     if kept.series.stats != series.stats {

@@ -23,6 +23,7 @@ mod followed;
 mod format_command;
 mod influx;
 mod laws;
+mod load_command;
 mod load_files;
 mod load_runs;
 mod model;
