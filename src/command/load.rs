@@ -14,7 +14,7 @@ use crate::load::explain;
 use crate::load::reading::Reader;
 use crate::load::run::{self, Report, Surroundings};
 use crate::load::sink::{Append, Out, ToDaemon, ToInflux};
-use crate::plan::{Destination, Limits, Pipeline, Place, Plan};
+use crate::plan::{Destination, Limits, Pipeline, Place, Plan, Url};
 use crate::server::clock;
 use crate::source::{Decoder, Settings, Wanted, Zone, detect};
 
@@ -70,6 +70,9 @@ struct Line {
 /// A file for `--multibrain` is at most so long, in bytes.
 const MULTIBRAIN: u64 = 1 << 20;
 
+/// How long a server is asked that has failed for another pipeline, in microseconds.
+const ONCE: i64 = 1_000_000;
+
 /// Loads; returns the exit code.
 pub fn run(args: &LoadArgs, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     match &args.multibrain {
@@ -124,8 +127,21 @@ fn try_run(args: &LoadArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<
     let folder = folder(args, &plan)?;
     let surroundings = Surroundings { limits: plan.limits, max_skew: plan.max_skew, now: &clock::wall };
     let mut code = FINE;
-    for pipeline in &pipelines {
-        code = code.max(run_pipeline(args, pipeline, &surroundings, &folder, out, err));
+    let mut down: Vec<Url> = Vec::new();
+    for mut pipeline in pipelines {
+        // A server that has just failed is asked once, not for half a minute by each pipeline.
+        if let Destination::Influx(influx) = &mut pipeline.to
+            && down.contains(&influx.url)
+        {
+            influx.timeout = influx.timeout.min(ONCE);
+        }
+        let (found, not_sent) = run_pipeline(args, &pipeline, &surroundings, &folder, out, err);
+        code = code.max(found);
+        if let Destination::Influx(influx) = pipeline.to
+            && not_sent
+        {
+            down.push(influx.url);
+        }
     }
     Ok(code)
 }
@@ -150,13 +166,14 @@ fn chosen(args: &LoadArgs, plan: &mut Plan) -> Result<Vec<Pipeline>, Failure> {
             "no `:pipelines` here: write `{:pipelines {:activity {…}}}`, see `highwater load --help`".to_string(),
         );
     }
-    for name in &args.pipeline {
+    let named: Vec<&str> = args.pipeline.iter().map(|name| name.trim_start_matches(':')).collect();
+    for name in &named {
         if !pipelines.iter().any(|pipeline| pipeline.name == *name) {
             let names: Vec<&str> = pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
             return fail(format!("--pipeline {name}: there is none of this name, but: {}", names.join(", ")));
         }
     }
-    let is_chosen = |name: &String| args.pipeline.is_empty() || args.pipeline.contains(name);
+    let is_chosen = |name: &String| named.is_empty() || named.contains(&name.as_str());
     pipelines.retain(|pipeline| is_chosen(&pipeline.name));
     let host = machine();
     for pipeline in &mut pipelines {
@@ -220,7 +237,7 @@ fn is_talkative(args: &LoadArgs) -> bool {
     args.verbose || std::io::stderr().is_terminal()
 }
 
-/// Runs one pipeline, and says what is to be said of it.
+/// Runs one pipeline, and says what is to be said of it. The exit code, and whether it was the destination that failed.
 fn run_pipeline(
     args: &LoadArgs,
     pipeline: &Pipeline,
@@ -228,7 +245,7 @@ fn run_pipeline(
     folder: &Path,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> u8 {
+) -> (u8, bool) {
     let name = &pipeline.name;
     let checkpoint = match args.dry_run {
         true => Ok(Checkpoint::unlocked(folder, name)),
@@ -238,11 +255,11 @@ fn run_pipeline(
         Ok(checkpoint) => checkpoint,
         Err(NoCheckpoint::Locked(message)) => {
             say(err, &format!("highwater: {name}: {message}"));
-            return if args.fail_if_running { FAILED } else { FINE };
+            return (if args.fail_if_running { FAILED } else { FINE }, false);
         }
         Err(NoCheckpoint::Fault(message)) => {
             say(err, &format!("highwater: {name}: {message}"));
-            return FAILED;
+            return (FAILED, false);
         }
     };
     let report = match &pipeline.to {
@@ -252,7 +269,7 @@ fn run_pipeline(
         Destination::Influx(influx) => run::run(pipeline, surroundings, &checkpoint, &mut ToInflux::new(influx)),
         Destination::Events(Some(events)) => run::run(pipeline, surroundings, &checkpoint, &mut ToDaemon::new(events)),
     };
-    tell(args, pipeline, &report, &checkpoint, err)
+    (tell(args, pipeline, &report, &checkpoint, err), report.not_sent)
 }
 
 /// Says what came of a run; the exit code.
@@ -294,7 +311,7 @@ fn tell(args: &LoadArgs, pipeline: &Pipeline, report: &Report, checkpoint: &Chec
                 number(usize::try_from(*count).unwrap_or(usize::MAX), "line")
             ));
         }
-        if !args.dry_run {
+        if !args.dry_run && checkpoint.rejects().exists() {
             line(&format!("all are in {}", checkpoint.rejects().display()));
         }
     }

@@ -10,6 +10,7 @@ mod destination;
 mod direction;
 mod environment;
 mod expression;
+mod fields;
 mod files;
 mod habits;
 mod heartbeat;

@@ -1,8 +1,10 @@
 //! `:pipelines`: what is read of logs, counted and sent elsewhere.
 
+use std::path::Path;
+
 use super::context::Context;
 use super::notifier::{Entries, Entry};
-use super::{catalogue, destination, expression, paths, series, time, values};
+use super::{catalogue, destination, expression, fields, paths, series, time, values};
 use crate::edn::{Form, Kind, Span};
 use crate::plan::{Counting, Decimal, Destination, Expression, Field, Format, Interval, Logs, Pipeline, Source, Stat};
 use crate::source::LogFormat;
@@ -170,6 +172,11 @@ pub(super) fn sources(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Sou
             let seen = entries.read(&SOURCE, &OTHER_WORDS, &[], &mut written, context);
             entries.require(&seen, &["files"], SOURCE_EXAMPLE, context);
             let WrittenSource { logs, event } = written;
+            if let Some(event) = &event {
+                let mut asked = Vec::new();
+                event.fields(&mut asked);
+                fields::report_unknown(&logs, &asked, &entries, context);
+            }
             found.push((key.span, Source { name: name.to_string(), logs, event }));
         }
     }
@@ -215,6 +222,9 @@ fn pipeline(name: &str, entries: &Entries, context: &mut Context) -> Option<Pipe
         tags: written.tags,
         stats: written.stats,
     };
+    let mut asked: Vec<&Field> = counting.stats.iter().map(|stat| &stat.field).collect();
+    counting.record.fields(&mut asked);
+    fields::report_unknown(&written.logs, &asked, entries, context);
     let max_rejects = written.max_rejects.unwrap_or_else(|| Decimal::parse("0.05").expect("it is a decimal"));
     Some(Pipeline { name: name.to_string(), logs: written.logs, counting, to: written.to?, max_rejects })
 }
@@ -258,7 +268,14 @@ pub(super) fn read_format(form: &Form, context: &mut Context) -> Option<Format> 
         }
         _ => {
             let text = values::words(form, "`:format`", context)?;
-            (LogFormat::parse(&text.text), Format::Written(text.text), text.span)
+            let written = match text.text.strip_prefix('@') {
+                Some(path) => of_a_file(path, context),
+                None => Ok(text.text),
+            };
+            match written {
+                Ok(written) => (LogFormat::parse(&written), Format::Written(written), text.span),
+                Err(fault) => return context.refuse(catalogue::no_format(text.span, &fault)),
+            }
         }
     };
     match read {
@@ -269,6 +286,15 @@ pub(super) fn read_format(form: &Form, context: &mut Context) -> Option<Format> 
             Some(format)
         }
         Err(fault) => context.refuse(catalogue::no_format(place, &fault)),
+    }
+}
+
+/// What a server's configuration says: `FILE`, or `FILE:NAME` for the `log_format` of this name.
+fn of_a_file(path: &str, context: &Context) -> Result<String, String> {
+    let read = |path: &str| context.environment.file(Path::new(path)).map_err(|error| format!("{path}: {error}"));
+    match path.rsplit_once(':') {
+        Some((file, name)) => LogFormat::text_named(&read(file)?, name).map(str::to_string),
+        None => read(path),
     }
 }
 

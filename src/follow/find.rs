@@ -47,6 +47,20 @@ impl Stamp {
     }
 }
 
+/// That no file is there, and where it was looked for.
+pub fn none_found(patterns: &[String]) -> String {
+    let is_relative = |pattern: &&String| !Path::new(pattern.as_str()).is_absolute();
+    let why = match patterns.iter().find(is_relative) {
+        Some(home) if home.starts_with("~/") => "; `~` is known to shells only: write the whole path".to_string(),
+        Some(_) => match std::env::current_dir() {
+            Ok(folder) => format!(", from {} on", folder.display()),
+            Err(_) => String::new(),
+        },
+        None => String::new(),
+    };
+    format!("no file matches {}{why}", patterns.join(", "))
+}
+
 /// What is wrong with a pattern, if something is.
 pub fn pattern_fault(pattern: &str) -> Option<String> {
     if !is_glob(pattern) {

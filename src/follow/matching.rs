@@ -132,7 +132,8 @@ fn settle_new(
     if is_beside || is_shorter_copy || is_prefix_of_another(file, found, turns) {
         turns[file] = Turn::Copy;
     } else if let Turn::New { replaced, .. } = &mut turns[file] {
-        *replaced = was_here;
+        *replaced =
+            was_here && generations.iter().any(|one| one.path == this.path && one.stamp.is_same_file(&this.stamp));
     }
 }
 

@@ -189,7 +189,8 @@ impl Checkpoint {
             )),
             Err(Unreadable::Damaged) => {
                 const ANEW: &str = "all that the files hold is read anew; windows of which lines are gone already are \
-                                    written with less than there was";
+                                    written with less than there was, and late lines that made points of their own are \
+                                    counted in their windows, too";
                 if self.lock.is_none() {
                     *damaged = Some(format!("{}: is damaged; a run sets it aside: {ANEW}", path.display()));
                     return Ok(Kept::default());

@@ -26,7 +26,7 @@ pub fn write(counting: &Counting, start: Start, key: &[u8], cell: &Cell, apart: 
             }
         }
         for (wanted, name, value) in
-            [(stat.sum, "sum", tally.sum), (stat.min, "min", tally.min), (stat.max, "max", tally.max)]
+            [(stat.sum, "sum", rounded(tally.sum)), (stat.min, "min", tally.min), (stat.max, "max", tally.max)]
         {
             if wanted {
                 add(name, FieldValue::Float(value));
@@ -39,6 +39,11 @@ pub fn write(counting: &Counting, start: Start, key: &[u8], cell: &Cell, apart: 
     let fields: Vec<(&str, FieldValue)> = fields.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     let nanos = start.saturating_mul(1_000).saturating_add(apart);
     point::write(&Point { measurement: &counting.measurement, tags: &tags, fields: &fields, nanos }, out);
+}
+
+/// A sum without what adding doubles has made of its last digits.
+fn rounded(sum: f64) -> f64 {
+    format!("{sum:.12e}").parse().unwrap_or(sum)
 }
 
 fn whole(count: u64) -> i64 {

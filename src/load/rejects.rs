@@ -40,6 +40,11 @@ impl Rejects {
         self.lines.push(b'\n');
     }
 
+    /// Drops what waits.
+    pub fn forget(&mut self) {
+        self.lines.clear();
+    }
+
     /// Writes what waits.
     ///
     /// # Errors

@@ -57,6 +57,8 @@ pub struct Report {
     pub zone: Option<String>,
     /// What is to be told in any case, one line each.
     pub notes: Vec<String>,
+    /// Whether it was the destination that failed.
+    pub not_sent: bool,
     /// Why it could not be done to the end.
     pub failure: Option<String>,
 }
@@ -103,15 +105,15 @@ fn steps(
     }
     kept.files.clone_from(files);
     if !kept.unsent.is_empty() {
-        report.points_refused += sink.send(&kept.unsent, true, kept.appended_at)?;
+        report.points_refused += sent(sink.send(&kept.unsent, true, kept.appended_at), report)?;
         report.points += count_lines(&kept.unsent);
         report.finished_earlier = true;
         kept.unsent = Vec::new();
         checkpoint.write(&kept)?;
     }
     let found = follow::find(&pipeline.logs.files, &mut report.said.faults)?;
-    if found.is_empty() && kept.generations.is_empty() {
-        return Err(format!("no file matches {}", pipeline.logs.files.join(", ")));
+    if found.is_empty() && report.said.faults.is_empty() {
+        return Err(follow::none_found(&pipeline.logs.files));
     }
     let before = kept.generations.clone();
     let mut readings = Readings::scan(found, &mut kept.generations, &mut report.said);
@@ -295,13 +297,19 @@ fn settle(
     kept.unsent = lines;
     checkpoint.write(kept)?;
     if !kept.unsent.is_empty() {
-        report.points_refused += sink.send(&kept.unsent, false, kept.appended_at)?;
+        report.points_refused += sent(sink.send(&kept.unsent, false, kept.appended_at), report)?;
         report.points += count_lines(&kept.unsent);
         kept.unsent = Vec::new();
         checkpoint.write(kept)?;
     }
     kept.cells = Vec::new();
     Ok(())
+}
+
+/// Notes that it was the destination that failed.
+fn sent(sent: Result<u64, String>, report: &mut Report) -> Result<u64, String> {
+    report.not_sent |= sent.is_err();
+    sent
 }
 
 fn count_lines(lines: &[u8]) -> u64 {

@@ -14,7 +14,7 @@ use super::counters;
 use super::keep::followed::{Positions, Step};
 use super::lock;
 use crate::engine::{Event, Fields as _, Value};
-use crate::follow::{self, Generation};
+use crate::follow::{self, Generation, Stamp};
 use crate::load::events::{json, time};
 use crate::load::reading::{Line, Reader, Readings, Said};
 use crate::load::rejects::Rejects;
@@ -42,6 +42,10 @@ struct Following {
     rejects: Rejects,
     /// What was said already.
     said: BTreeSet<String>,
+    /// Whether a line was understood since the start: a format that never fits takes nothing.
+    fits: bool,
+    /// What the files were when none of their lines was understood.
+    unfitting: Vec<Stamp>,
 }
 
 /// Starts to follow. Files of a source that was never followed are taken from their present end on.
@@ -90,7 +94,14 @@ fn work(following: &mut [Following], applying: &Applying, inbox: &Receiver<Drain
 
 impl Following {
     fn begin(source: Source, known: Option<Vec<Generation>>, rejects: Rejects, applying: &Applying) -> Following {
-        let mut following = Following { source, generations: Vec::new(), rejects, said: BTreeSet::new() };
+        let mut following = Following {
+            source,
+            generations: Vec::new(),
+            rejects,
+            said: BTreeSet::new(),
+            fits: false,
+            unfitting: Vec::new(),
+        };
         match known {
             Some(generations) => {
                 tracing::info!("following `:{}` where it was left", following.source.name);
@@ -136,6 +147,10 @@ impl Following {
             Ok(found) => found,
             Err(fault) => return self.complain(vec![fault]),
         };
+        let stamps: Vec<Stamp> = found.iter().map(|found| found.stamp).collect();
+        if stamps == self.unfitting {
+            return;
+        }
         let mut generations = self.generations.clone();
         let mut readings = Readings::scan(found, &mut generations, &mut said);
         if readings.is_done() {
@@ -161,13 +176,31 @@ impl Following {
         while more {
             let mut taken = Vec::new();
             let mut bytes = 0;
+            let mut refused = Refusals::default();
             while more && bytes < PIECE {
                 let (source, rejects) = (&self.source, &mut self.rejects);
                 more = readings.turn(&reader, &mut generations, &mut said, &mut |line| {
+                    if let Line::Refused { place, .. } = &line {
+                        bytes += place.line.len();
+                    }
+                    refused.note(&line);
                     let became = became(line, source, &wanted, rejects);
                     bytes += became.len();
                     taken.extend((!became.is_empty()).then_some(became));
                 });
+            }
+            self.fits |= refused.lines < refused.of;
+            if !self.fits && refused.lines > 0 {
+                self.rejects.forget();
+                self.unfitting = stamps;
+                said.faults.push(format!(
+                    "none of {} lines is understood, so none is taken; the first: {}; mend `:format` and restart",
+                    refused.lines, refused.first
+                ));
+                return self.complain(said.faults);
+            }
+            if refused.lines > 0 && self.said.insert(refused.cause.to_string()) {
+                said.faults.push(format!("{} (the first line refused by this cause)", refused.first));
             }
             readings.note(&mut generations);
             self.keep(generations.clone(), taken, applying);
@@ -209,6 +242,28 @@ impl Following {
             zone: crate::source::Zone::utc(),
         };
         Reader::new(settings, &self.source.logs)
+    }
+}
+
+/// How many lines were refused, of how many, and the first.
+#[derive(Default)]
+struct Refusals {
+    lines: u64,
+    of: u64,
+    first: String,
+    cause: &'static str,
+}
+
+impl Refusals {
+    fn note(&mut self, line: &Line<'_>) {
+        self.of += 1;
+        if let Line::Refused { why, place } = line {
+            self.lines += 1;
+            if self.first.is_empty() {
+                self.first = format!("{}:{}: {why}", place.path.display(), place.number);
+                self.cause = why.cause();
+            }
+        }
     }
 }
 

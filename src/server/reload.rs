@@ -129,7 +129,7 @@ async fn apply(
         plan.server = started.server.clone();
     }
     if plan.sources != started.sources {
-        said.push_str("`:sources` have changed: they are read at the start only, restart for them; nothing is lost\n");
+        said.push_str("`:sources` have changed: they are read at the start only, restart for them: what is not taken yet is taken then\n");
         plan.sources.clone_from(&started.sources);
     }
     if plan.state != started.state {

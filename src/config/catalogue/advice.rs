@@ -6,11 +6,11 @@ use crate::edn::{Diagnostic, Span};
 use crate::plan::{Decimal, Threshold};
 
 /// The codes of all lints, in order.
-pub const LINTS: [&str; 52] = [
+pub const LINTS: [&str; 53] = [
     "W001", "W002", "W003", "W004", "W005", "W006", "W007", "W008", "W009", "W010", "W011", "W012", "W013", "W014",
     "W015", "W016", "W017", "W018", "W019", "W020", "W021", "W022", "W023", "W024", "W025", "W026", "W027", "W028",
     "W029", "W030", "W031", "W032", "W033", "W034", "W035", "W036", "W037", "W040", "W041", "W042", "W043", "W044",
-    "W045", "W046", "W047", "W048", "W049", "W050", "W051", "W052", "W053", "W060",
+    "W045", "W046", "W047", "W048", "W049", "W050", "W051", "W052", "W053", "W060", "W061",
 ];
 
 /// Where a check begins.

@@ -71,3 +71,9 @@ pub fn nothing_kept(span: Span, name: &str) -> Diagnostic {
         .here("expected `:percentiles`, `:sum`, `:min`, `:max` or `:count`")
         .help("write `{:field :request-time :percentiles [0.5 0.99]}`")
 }
+
+pub fn no_such_field(span: Span, name: &str, meant: Option<&str>) -> Diagnostic {
+    lint("W061", span, format!("lines of this format have no {}", code(&format!(":{name}"))))
+        .here("always nil")
+        .maybe_help(meant.map(|meant| format!("did you mean `:{meant}`?")))
+}

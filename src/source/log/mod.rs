@@ -114,6 +114,14 @@ impl LogFormat {
         Ok(LogFormat { name: "the regular expression".to_owned(), syntax, goes_on: false })
     }
 
+    /// The text of the `log_format` of this name in the configuration of a server.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn text_named<'t>(text: &'t str, name: &str) -> Result<&'t str, String> {
+        directive::named(text, name)
+    }
+
     /// The `log_format` of this name in the configuration of a server.
     ///
     /// # Errors

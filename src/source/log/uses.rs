@@ -33,6 +33,14 @@ const FIELDS: [&str; 13] = [
 ];
 
 impl LogFormat {
+    /// The attributes that its lines can have, where the format says that: with `-`, as they are asked for.
+    pub fn attributes(&self) -> Option<Vec<String>> {
+        let Syntax::Scanned(compiled) = &self.syntax else { return None };
+        let computed = ["status-code", "method", "path", "query", "protocol"].map(str::to_owned);
+        let names = compiled.steps.iter().map(|step| step.variable.name.replace('_', "-"));
+        Some(names.chain(computed).collect())
+    }
+
     /// Of each field of a line, the names of the fields of an event that come of it, as far as the event has them.
     pub fn uses(&self, split: &Split) -> Vec<Vec<String>> {
         let meanings: Vec<Meaning> = split.iter().map(|(label, value)| self.meaning(label, value)).collect();
