@@ -22,6 +22,7 @@ mod format_command;
 mod laws;
 mod load_command;
 mod load_files;
+mod load_nginx;
 mod model;
 mod notify_command;
 mod peers;
