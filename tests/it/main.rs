@@ -25,6 +25,7 @@ mod influx;
 mod laws;
 mod load_command;
 mod load_files;
+mod load_nginx;
 mod load_runs;
 mod model;
 mod notify_command;
