@@ -94,22 +94,12 @@ fn steps(
     let mut damaged = None;
     let mut kept = checkpoint.read(&mut damaged)?;
     report.notes.extend(damaged);
-    let files = &pipeline.logs.files;
-    if !kept.files.is_empty() && !kept.files.iter().any(|file| files.contains(file)) {
-        return Err(format!(
-            "{} is of another pipeline of this name, which reads {}: give one of them another name, or another folder \
-             with `--checkpoint DIR`; if it is this one, with other files, remove it",
-            checkpoint.path().display(),
-            kept.files.join(", ")
-        ));
-    }
-    kept.files.clone_from(files);
+    check_owner(pipeline, checkpoint, &kept)?;
+    kept.files.clone_from(&pipeline.logs.files);
+    let mut sending = Sending { checkpoint, sink };
     if !kept.unsent.is_empty() {
-        report.points_refused += sent(sink.send(&kept.unsent, true, kept.appended_at), report)?;
-        report.points += count_lines(&kept.unsent);
+        sending.send(&mut kept, true, report)?;
         report.finished_earlier = true;
-        kept.unsent = Vec::new();
-        checkpoint.write(&kept)?;
     }
     let found = follow::find(&pipeline.logs.files, &mut report.said.faults)?;
     if found.is_empty() && report.said.faults.is_empty() {
@@ -127,11 +117,7 @@ fn steps(
     let mut gate = Gate { latest: Timestamp::MIN, surroundings };
     loop {
         let mut more = true;
-        while more
-            && counter.cells.changed() + counter.late.changed() < CELLS
-            && counter.budget.used < VALUES / 2
-            && counter.events.len() < EVENTS
-        {
+        while more && !is_enough(&counter) {
             let (rejects, counter, report) = (&mut rejects, &mut counter, &mut *report);
             let mut said = std::mem::take(&mut report.said);
             more = readings.turn(&reader, &mut kept.generations, &mut said, &mut |line| {
@@ -147,13 +133,59 @@ fn steps(
                 report.lines
             ));
         }
-        settle(pipeline, &mut readings, &mut counter, &mut kept, checkpoint, sink, report, &before)?;
         rejects.write()?;
+        readings.note(&mut kept.generations);
+        if settle(&mut counter, &mut kept, &before, readings.reached()) {
+            report.overflown += std::mem::take(&mut counter.overflown);
+            kept.appended_at = if kept.unsent.is_empty() { None } else { sending.sink.position()? };
+            checkpoint.write(&kept)?;
+            if !kept.unsent.is_empty() {
+                sending.send(&mut kept, false, report)?;
+            }
+        }
         if !more {
             report.files = readings.files;
             report.bytes = readings.bytes;
             return Ok(());
         }
+    }
+}
+
+/// Refuses a checkpoint of another pipeline that has the same name.
+fn check_owner(pipeline: &Pipeline, checkpoint: &Checkpoint, kept: &Kept) -> Result<(), String> {
+    if kept.files.is_empty() || kept.files.iter().any(|file| pipeline.logs.files.contains(file)) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is of another pipeline of this name, which reads {}: give one of them another name, or another folder with \
+         `--checkpoint DIR`; if it is this one, with other files, remove it",
+        checkpoint.path().display(),
+        kept.files.join(", ")
+    ))
+}
+
+/// Whether a step is to end.
+fn is_enough(counter: &Counter<'_>) -> bool {
+    counter.cells.changed() + counter.late.changed() >= CELLS
+        || counter.budget.used >= VALUES / 2
+        || counter.events.len() >= EVENTS
+}
+
+/// Where lines go that a checkpoint holds.
+struct Sending<'s> {
+    checkpoint: &'s Checkpoint,
+    sink: &'s mut dyn Sink,
+}
+
+impl Sending<'_> {
+    /// Sends what a checkpoint holds, and writes that it is sent.
+    fn send(&mut self, kept: &mut Kept, again: bool, report: &mut Report) -> Result<(), String> {
+        let sent = self.sink.send(&kept.unsent, again, kept.appended_at);
+        report.not_sent |= sent.is_err();
+        report.points_refused += sent?;
+        report.points += count_lines(&kept.unsent);
+        kept.unsent = Vec::new();
+        self.checkpoint.write(kept)
     }
 }
 
@@ -255,35 +287,24 @@ fn rearrange(cell: &mut Cell, former: &Series, present: &Series) {
         .collect();
 }
 
-/// Writes where the step got to and what it sends, sends it, and writes that it is sent.
-#[expect(clippy::too_many_arguments, reason = "the parts of a step come together here, once")]
+/// Notes where a step got to, and what it is about to send; false if nothing has changed.
 fn settle(
-    pipeline: &Pipeline,
-    readings: &mut Readings,
     counter: &mut Counter<'_>,
     kept: &mut Kept,
-    checkpoint: &Checkpoint,
-    sink: &mut dyn Sink,
-    report: &mut Report,
     before: &[follow::Generation],
-) -> Result<(), String> {
-    readings.note(&mut kept.generations);
+    reached: Option<Timestamp>,
+) -> bool {
+    let counting = counter.counting;
     let mut lines = std::mem::take(&mut counter.events);
-    counter
-        .cells
-        .each_changed(&mut |start, key, cell| points::write(&pipeline.counting, start, key, cell, 0, &mut lines));
+    counter.cells.each_changed(&mut |start, key, cell| points::write(counting, start, key, cell, 0, &mut lines));
     let apart = i64::try_from(kept.steps + 1).unwrap_or(i64::MAX);
-    counter.late.each_changed(&mut |start, key, cell| {
-        points::write(&pipeline.counting, start, key, cell, apart, &mut lines);
-    });
+    counter.late.each_changed(&mut |start, key, cell| points::write(counting, start, key, cell, apart, &mut lines));
     counter.late.close_before(i64::MAX, &mut counter.budget);
     if lines.is_empty() && kept.generations == before && counter.greatest == kept.greatest.unwrap_or(Timestamp::MIN) {
-        return Ok(());
+        return false;
     }
-    let reached = readings.reached().map_or(counter.greatest, |reached| reached.min(counter.greatest));
-    counter.close(reached);
+    counter.close(reached.map_or(counter.greatest, |reached| reached.min(counter.greatest)));
     counter.make_room();
-    report.overflown += std::mem::take(&mut counter.overflown);
     kept.steps += 1;
     for (at, generation) in kept.generations.iter_mut().enumerate() {
         if before.get(at) != Some(generation) {
@@ -293,23 +314,8 @@ fn settle(
     kept.open_from = counter.open_from;
     kept.greatest = (counter.greatest > Timestamp::MIN).then_some(counter.greatest);
     kept.cells = counter.cells.to_list();
-    kept.appended_at = if lines.is_empty() { None } else { sink.position()? };
     kept.unsent = lines;
-    checkpoint.write(kept)?;
-    if !kept.unsent.is_empty() {
-        report.points_refused += sent(sink.send(&kept.unsent, false, kept.appended_at), report)?;
-        report.points += count_lines(&kept.unsent);
-        kept.unsent = Vec::new();
-        checkpoint.write(kept)?;
-    }
-    kept.cells = Vec::new();
-    Ok(())
-}
-
-/// Notes that it was the destination that failed.
-fn sent(sent: Result<u64, String>, report: &mut Report) -> Result<u64, String> {
-    report.not_sent |= sent.is_err();
-    sent
+    true
 }
 
 fn count_lines(lines: &[u8]) -> u64 {
