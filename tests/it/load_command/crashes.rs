@@ -1,7 +1,9 @@
 //! Runs that end before their time: the next ones come to the points of one run that nothing ended.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::process::Stdio;
+use std::thread;
 use std::time::Duration;
 
 use highwater::config;
@@ -136,9 +138,15 @@ fn a_run_of_several_steps_goes_on_in_the_step_that_failed() {
     assert_eq!(points, whole);
 }
 
+/// What changes when a file is replaced or written to.
+fn mark(desk: &Desk, name: &str) -> Option<(u64, u64)> {
+    fs::metadata(desk.path(name)).ok().map(|metadata| (metadata.ino(), metadata.len()))
+}
+
 #[test]
 fn killed_runs_come_to_the_points_of_one_that_was_not() {
-    const KILLS: usize = 30;
+    const KILLS: usize = 45;
+    const CHECKPOINT: &str = "state/web.checkpoint";
     let desk = Desk::new("killed");
     desk.write("access.log", "");
     desk.configure(":to {:type :file :path \"points.line\"}");
@@ -152,15 +160,25 @@ fn killed_runs_come_to_the_points_of_one_that_was_not() {
         if part == KILLS {
             break;
         }
+        let before = [CHECKPOINT, "points.line"].map(|name| mark(&desk, name));
         let mut child = desk.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-        std::thread::sleep(Duration::from_micros(numbers.below(60_000)));
+        // At any time; as soon as it wrote what it is about to send; while it sends.
+        let mut is_under_way = || child.try_wait().expect("it is ours").is_none();
+        match part % 3 {
+            0 => thread::sleep(Duration::from_micros(numbers.below(60_000))),
+            1 => while is_under_way() && mark(&desk, CHECKPOINT) == before[0] {},
+            _ => {
+                while is_under_way() && mark(&desk, "points.line") == before[1] {}
+                thread::sleep(Duration::from_micros(numbers.below(400)));
+            }
+        }
         let _ = child.kill();
         let status = child.wait().expect("it ends");
         killed += usize::from(!status.success());
     }
     let ran = desk.load(&[]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert!(killed > 3, "{killed} of {KILLS} were still running");
+    assert!(killed > 9, "{killed} of {KILLS} were still running");
     let points = desk.read("points.line");
     let whole = uninterrupted(&desk);
     assert_eq!(whole.sum("count"), 60_000.0);
