@@ -140,25 +140,23 @@ fn settle_new(
 /// Whether another file of the log begins with all that this one holds.
 fn is_prefix_of_another(file: usize, found: &[Found], turns: &[Turn]) -> bool {
     let Turn::New { beginning: this, .. } = &turns[file] else { return false };
-    if this.is_packed() {
-        return false;
-    }
     let size = found[file].stamp.size;
     (0..turns.len()).any(|other| {
+        if other == file || found[other].family != found[file].family {
+            return false;
+        }
+        if this.is_packed() {
+            // While a file is packed it is still there.
+            let beginning = beginning_of(&turns[other], &found[other]);
+            return beginning.is_some_and(|other| !other.is_packed() && other.start.starts_with(&this.start));
+        }
         let is_larger = found[other].stamp.size > size;
         let is_known = matches!(turns[other], Turn::GoesOn(..) | Turn::Settled(_));
         let is_first = found[other].stamp.size == size && (is_known || other > file);
-        if other == file || found[other].family != found[file].family || !(is_larger || is_first) {
+        if !(is_larger || is_first) {
             return false;
         }
-        let beginning = match &turns[other] {
-            Turn::GoesOn(_, beginning) | Turn::New { beginning, .. } => beginning.clone(),
-            Turn::Settled(_) => match Beginning::of(&found[other].path) {
-                Ok(beginning) => beginning,
-                Err(_) => return false,
-            },
-            Turn::Copy | Turn::Empty | Turn::Fault(_) => return false,
-        };
+        let Some(beginning) = beginning_of(&turns[other], &found[other]) else { return false };
         if beginning.is_packed() || !beginning.start.starts_with(&this.start) {
             return false;
         }
@@ -168,4 +166,13 @@ fn is_prefix_of_another(file: usize, found: &[Found], turns: &[Turn]) -> bool {
             _ => false,
         }
     })
+}
+
+/// What a file begins with that is read, or was.
+fn beginning_of(turn: &Turn, found: &Found) -> Option<Beginning> {
+    match turn {
+        Turn::GoesOn(_, beginning) | Turn::New { beginning, .. } => Some(beginning.clone()),
+        Turn::Settled(_) => Beginning::of(&found.path).ok(),
+        Turn::Copy | Turn::Empty | Turn::Fault(_) => None,
+    }
 }

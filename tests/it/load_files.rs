@@ -3,6 +3,7 @@
 
 mod world;
 
+use proptest::prelude::*;
 use world::World;
 
 /// Rotation by renaming, as logrotate does it.
@@ -413,4 +414,95 @@ fn lines_too_long_empty_with_nulls_or_carriage_returns_stop_nothing() {
     world.tick();
     world.check(7);
     assert_eq!(world.refused, 1);
+}
+
+/// What may happen to a log between two runs.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Write(u64),
+    /// A line without its end, which comes with the next write.
+    WriteHalf,
+    Rename,
+    CopyTruncate,
+    /// The copy is there, and the log not truncated yet: a run comes in between.
+    CopyRunTruncate,
+    Pack,
+    PackHalf,
+    Run,
+    /// The destination fails, or the process is killed, before it is known to have accepted.
+    RunFails,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        6 => (1u64..40).prop_map(Event::Write),
+        1 => (200u64..900).prop_map(Event::Write),
+        1 => Just(Event::WriteHalf),
+        3 => Just(Event::Rename),
+        2 => Just(Event::CopyTruncate),
+        1 => Just(Event::CopyRunTruncate),
+        2 => Just(Event::Pack),
+        1 => Just(Event::PackHalf),
+        5 => Just(Event::Run),
+        2 => Just(Event::RunFails),
+    ]
+}
+
+/// Makes room for a new `access.log.1`: what is rotated is never deleted.
+fn shift(world: &World) {
+    for n in (1..60).rev() {
+        for ending in ["", ".gz"] {
+            world.rename(&format!("access.log.{n}{ending}"), &format!("access.log.{}{ending}", n + 1));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_between_runs_each_line_is_counted_once(events in proptest::collection::vec(event(), 1..40)) {
+        let mut world = World::new(&format!("random-{:?}", std::thread::current().id()));
+        let mut half = String::new();
+        for event in events {
+            // What was begun is ended before the log is another file.
+            if !half.is_empty() && !matches!(event, Event::Run | Event::RunFails) {
+                world.text("access.log", &std::mem::take(&mut half));
+            }
+            match event {
+                Event::Write(lines) => world.write("access.log", lines),
+                Event::WriteHalf => {
+                    let line = world.line(world.next);
+                    world.next += 1;
+                    world.text("access.log", &line[..25]);
+                    half = line[25..].to_string();
+                }
+                Event::Rename => {
+                    shift(&world);
+                    world.rename("access.log", "access.log.1");
+                }
+                Event::CopyTruncate | Event::CopyRunTruncate if world.exists("access.log") => {
+                    shift(&world);
+                    world.copy("access.log", "access.log.1");
+                    if matches!(event, Event::CopyRunTruncate) {
+                        world.tick();
+                    }
+                    world.truncate("access.log");
+                }
+                Event::CopyTruncate | Event::CopyRunTruncate => {}
+                Event::Pack if world.exists("access.log.1") => world.gzip("access.log.1"),
+                Event::PackHalf if world.exists("access.log.1") => {
+                    world.gzip_some("access.log.1", 200);
+                    world.tick();
+                    world.gzip("access.log.1");
+                }
+                Event::Pack | Event::PackHalf => {}
+                Event::Run => world.tick_if_any(),
+                Event::RunFails => world.tick_that_fails(),
+            }
+        }
+        world.text("access.log", &half);
+        world.tick_if_any();
+        world.check(world.next);
+    }
 }

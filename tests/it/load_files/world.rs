@@ -38,6 +38,16 @@ impl Sink for Database {
     }
 }
 
+/// Takes lines, and answers with an error.
+struct Silent<'d>(&'d mut Database);
+
+impl Sink for Silent<'_> {
+    fn send(&mut self, lines: &[u8], again: bool, position: Option<u64>) -> Result<u64, String> {
+        self.0.send(lines, again, position)?;
+        Err("no answer".to_string())
+    }
+}
+
 impl World {
     pub fn new(name: &str) -> World {
         let folder = std::env::temp_dir().join(format!("highwater-load-{name}-{}", std::process::id()));
@@ -175,6 +185,23 @@ impl World {
         self.replaced += report.said.replaced.len();
         self.refused +=
             report.refused.iter().filter(|(cause, _)| **cause == "too long").map(|(_, (n, _))| n).sum::<u64>();
+    }
+
+    /// The same, if there is a file at all.
+    pub fn tick_if_any(&mut self) {
+        let is_log = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("access.log");
+        if fs::read_dir(&self.folder).expect("a folder").flatten().any(is_log) {
+            self.tick();
+        }
+    }
+
+    /// A run whose destination takes everything, and then does not say so.
+    pub fn tick_that_fails(&mut self) {
+        let pipeline = self.pipeline();
+        let checkpoint = Checkpoint::lock(&self.folder.join("checkpoints"), "test").expect("a lock");
+        let now = || Timestamp::from_secs(1_800_000_000).expect("a time");
+        let surroundings = Surroundings { limits: Default::default(), max_skew: 0, now: &now };
+        run::run(&pipeline, &surroundings, &checkpoint, &mut Silent(&mut self.points));
     }
 
     /// How often each line was counted.
