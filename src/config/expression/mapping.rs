@@ -5,6 +5,7 @@ use crate::config::context::Context;
 use crate::config::values::{self, Appears};
 use crate::config::{catalogue, pattern};
 use crate::edn::{Form, Kind};
+use crate::order;
 use crate::plan::{Comparator, Expression, Number, Side};
 
 /// The most characters that `subs` counts.
@@ -37,7 +38,7 @@ fn map(entries: &[(Form, Form)], subject: &str, context: &mut Context) -> Option
             _ => fine = false,
         }
     }
-    read.sort_by(|a, b| a.0.cmp(&b.0));
+    order::by(&mut read, |a, b| a.0.cmp(&b.0));
     fine.then_some(Expression::Map(read))
 }
 
