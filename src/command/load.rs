@@ -1,5 +1,6 @@
 //! `load`: what is new in logs, categorised, counted and sent, as cron starts it.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,6 @@ use crate::load::push::{Pusher, Server};
 use crate::load::reading::Reader;
 use crate::load::run::{self, Report, Surroundings};
 use crate::load::sink::{Append, Out};
-use crate::order;
 use crate::plan::{Destination, Limits, Pipeline, Place, Plan};
 use crate::server::clock;
 use crate::source::{Decoder, Settings, Wanted, Zone, detect};
@@ -273,7 +273,7 @@ fn tell(args: &LoadArgs, pipeline: &Pipeline, report: &Report, checkpoint: &Chec
         line(fault);
         code = code.max(FAILED);
     }
-    for path in order::set(&report.said.replaced) {
+    for path in report.said.replaced.iter().collect::<BTreeSet<_>>() {
         line(&format!(
             "{}: was truncated, or replaced in place: what was written between the last copy and that is lost, if it \
              was rotated by `copytruncate`",

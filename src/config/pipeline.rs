@@ -4,7 +4,6 @@ use super::context::Context;
 use super::notifier::{Entries, Entry};
 use super::{catalogue, destination, expression, paths, time, values};
 use crate::edn::{Form, Kind, Span};
-use crate::order;
 use crate::plan::{Counting, Decimal, Destination, Expression, Field, Format, Interval, Logs, Pipeline, Stat};
 use crate::source::LogFormat;
 
@@ -117,7 +116,7 @@ pub(super) fn read(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Pipeli
             found.extend(pipeline(name, &entries, context).map(|pipeline| Found { place: key.span, pipeline }));
         }
     }
-    order::by(&mut found, |a, b| a.pipeline.name.cmp(&b.pipeline.name));
+    found.sort_by(|a, b| a.pipeline.name.cmp(&b.pipeline.name));
     for (at, one) in found.iter().enumerate() {
         let is_same = |other: &&Found| share_a_series(&one.pipeline, &other.pipeline);
         if let Some(other) = found[..at].iter().find(is_same) {
@@ -291,7 +290,7 @@ fn stats(written: &mut Written, form: &Form, context: &mut Context) {
         }
         written.stats.push(Stat { name: name.to_string(), field, percentiles, sum, min, max, count });
     }
-    order::by(&mut written.stats, |a, b| a.name.cmp(&b.name));
+    written.stats.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
 #[derive(Default)]
@@ -334,7 +333,7 @@ fn percentiles(stat: &mut WrittenStat, form: &Form, context: &mut Context) {
         _ => return context.report(catalogue::wrong_kind(form, "`:percentiles`", "a vector, such as `[0.5 0.99]`")),
     };
     stat.percentiles.extend(items.iter().filter_map(|item| paths::quantile(item, context)));
-    order::by_key(&mut stat.percentiles, |quantile| quantile.decimal());
+    stat.percentiles.sort_by_key(|quantile| quantile.decimal());
     stat.percentiles.dedup();
 }
 

@@ -5,7 +5,6 @@ use crate::config::context::Context;
 use crate::config::values::{self, Appears};
 use crate::config::{catalogue, pattern};
 use crate::edn::{Form, Kind};
-use crate::order;
 use crate::plan::{Comparator, Expression, Number, Side};
 
 /// The most characters that `subs` counts.
@@ -38,7 +37,7 @@ fn map(entries: &[(Form, Form)], subject: &str, context: &mut Context) -> Option
             _ => fine = false,
         }
     }
-    order::by(&mut read, |a, b| a.0.cmp(&b.0));
+    read.sort_by(|a, b| a.0.cmp(&b.0));
     fine.then_some(Expression::Map(read))
 }
 
