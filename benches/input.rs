@@ -2,6 +2,8 @@
 //!
 //! The same seed and length give the same bytes everywhere.
 
+#![allow(dead_code, reason = "each bench makes some of these")]
+
 #[path = "random.rs"]
 mod random;
 

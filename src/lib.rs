@@ -8,6 +8,7 @@ pub mod engine;
 pub mod follow;
 pub mod load;
 pub mod notify;
+pub mod order;
 pub mod outbox;
 pub mod plan;
 pub mod route;

@@ -352,7 +352,7 @@ impl Judged {
 
     /// What was held back of windows that end by `until`: no earlier one can come any more.
     fn ready(&mut self, until: Timestamp) -> Vec<Transition> {
-        self.held.sort_by(|a, b| a.order().cmp(&b.order()));
+        Transition::sort(&mut self.held);
         let ready = self.held.partition_point(|transition| transition.end <= until);
         self.held.drain(..ready).collect()
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue;
 use crate::edn::{Diagnostic, Sources, Span};
+use crate::order;
 
 /// What could be read, and an error for each file or folder that could not: it is an empty file of the sources.
 #[derive(Default)]
@@ -183,7 +184,7 @@ impl Walk {
                 return Err(("more than 100000 files".to_string(), "name a folder that holds only thresholds"));
             }
         }
-        names.sort();
+        order::by(&mut names, Ord::cmp);
         Ok(names)
     }
 

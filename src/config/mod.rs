@@ -41,6 +41,7 @@ mod tests;
 use std::path::PathBuf;
 
 use crate::edn::{self, Diagnostic, Form, Kind, Severity, SourceFile, Sources, Span};
+use crate::order;
 use crate::plan::{Plan, Threshold};
 use context::Context;
 
@@ -148,7 +149,7 @@ fn check(
 
 /// In order of file and place.
 fn sort(diagnostics: &mut [Diagnostic]) {
-    diagnostics.sort_by_key(|diagnostic| {
+    order::by_key(diagnostics, |diagnostic| {
         let span = diagnostic.labels[0].span;
         (span.file, span.start)
     });

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::values;
 use super::{catalogue, heartbeat, lint, notifier, paths, pipeline, reach, route, server, state, time};
 use crate::edn::{Form, Kind, Span};
+use crate::order;
 use crate::plan::{Limits, Notifier, Plan, Routing, Threshold};
 
 /// What the daemon listens on. Its parts may stand in several files.
@@ -151,7 +152,7 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
     for (read, form) in &forms.thresholds {
         read(form, usual, context, &mut thresholds);
     }
-    thresholds.sort_by(|a, b| (&a.id, a.span.file, a.span.start).cmp(&(&b.id, b.span.file, b.span.start)));
+    order::by(&mut thresholds, |a, b| (&a.id, a.span.file, a.span.start).cmp(&(&b.id, b.span.file, b.span.start)));
     for pair in thresholds.windows(2) {
         // A key that stands twice in a map was reported when it was read.
         let is_read = |file| context.was_found(file, |code| code == "E014");
@@ -214,7 +215,7 @@ fn routing(forms: &Forms, thresholds: &[Threshold], instance: &str, is_whole: bo
     if !notifiers.iter().any(|one| one.name == usual.name) {
         notifiers.push(usual);
     }
-    notifiers.sort_by(|a, b| a.name.cmp(&b.name));
+    order::by(&mut notifiers, |a, b| a.name.cmp(&b.name));
     Routing { routes, notifiers, heartbeat }
 }
 

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::environment::{Environment, Nothing};
 use super::{Unset, catalogue, files, root, time, values};
 use crate::edn::{self, Diagnostic, Form, Kind, Severity, Sources, Span};
+use crate::order;
 use crate::plan::{Expected, Field, Plan, Scenario, Series, Timestamp, json_number};
 
 /// What a file of scenarios says, and what is to be said about it.
@@ -70,7 +71,7 @@ fn read(files: files::Files, outer: Option<&Plan>, environment: &dyn Environment
     let mut diagnostics = context.finish();
     allowing.take_out(&mut diagnostics);
     hidden.into_iter().for_each(|span| sources.hide(span));
-    diagnostics.sort_by_key(|found| found.labels[0].span.start);
+    order::by_key(&mut diagnostics, |found| found.labels[0].span.start);
     let refused = diagnostics.iter().any(|found| found.severity == Severity::Error);
     Scenarios { sources, diagnostics, plan, scenarios: (!refused).then_some(scenarios), is_unreadable }
 }

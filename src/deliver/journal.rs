@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::order;
 use crate::outbox::{Directory, Input, Outbox};
 use crate::plan::Timestamp;
 use crate::store::{self, Base, Journal, Opened, Pause, SegmentNumber, Started, Store};
@@ -73,7 +74,7 @@ pub fn open(
     let gap = journal.given_up().map(str::to_string);
     let mut kept = Kept { journal, store, gap, is_mending: false, renew: true, again: Pause::default(), size: 0 };
     let unknown = outbox.open().map(|told| &told.notice.violation).filter(|id| !is_known(id)).cloned();
-    let unknown: BTreeSet<Arc<str>> = unknown.collect();
+    let unknown: BTreeSet<Arc<str>> = order::set(unknown);
     if !unknown.is_empty() {
         tracing::warn!("{} violations were told and are not known any more: they are told as ok", unknown.len());
     }

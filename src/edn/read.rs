@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::frame::{Frame, Opener};
 use super::{Diagnostic, Form, Kind, Span, atom, catalogue};
+use crate::order;
 
 /// The largest file that is read, in bytes: 16 MiB.
 pub const MAX_BYTES: usize = 16 << 20;
@@ -38,7 +39,7 @@ pub fn read(text: &str, file: u32, out: &mut Vec<Diagnostic>) -> Vec<Form> {
             reader = by_lines;
         }
     }
-    reader.faults.sort_by_key(|fault| fault.labels[0].span.start);
+    order::by_key(&mut reader.faults, |fault| fault.labels[0].span.start);
     out.append(&mut reader.faults);
     if reader.more_faults > 0 {
         out.push(catalogue::more_faults(reader.span(text.len(), text.len()), reader.more_faults));

@@ -135,7 +135,7 @@ impl Evaluator {
         for (found, _) in kept.iter().enumerate().filter(|(_, kept)| !**kept) {
             self.recover(found, at, out);
         }
-        out[appended..].sort_by(|a, b| a.order().cmp(&b.order()));
+        Transition::sort(&mut out[appended..]);
         (next, edits)
     }
 

@@ -171,7 +171,7 @@ impl Evaluator {
         for (threshold, count) in waiting {
             self.absorb_group(threshold, count);
         }
-        out[appended..].sort_by(|a, b| a.order().cmp(&b.order()));
+        Transition::sort(&mut out[appended..]);
         let open = self
             .compiled
             .shapes

@@ -32,7 +32,7 @@ pub fn play(compiled: &Arc<Compiled>, scenario: &Scenario) -> Vec<Transition> {
         players[at].step();
     }
     evaluator.finish(scenario.end.plus(-1), scenario.end, &mut lanes, &mut transitions);
-    transitions.sort_by(|a, b| a.order().cmp(&b.order()));
+    Transition::sort(&mut transitions);
     transitions
 }
 

@@ -12,6 +12,7 @@ use super::intake::Intake;
 use super::shape::Shape;
 use super::verdict::Verdict;
 use super::watch::Watch;
+use crate::order;
 use crate::plan::{Keeping, Limits, Plan, Routing, Server, Threshold};
 
 /// Everything, with the thresholds that it belongs to.
@@ -82,7 +83,7 @@ impl Evaluator {
     pub(super) fn of_state(state: State<'_>) -> Evaluator {
         let State { settings, watching, watch, positions, mut thresholds } = state;
         // Thresholds are in order of id; whoever wrote the bytes may not have known.
-        thresholds.sort_by(|a, b| a.threshold.id.cmp(&b.threshold.id));
+        order::by(&mut thresholds, |a, b| a.threshold.id.cmp(&b.threshold.id));
         thresholds.dedup_by(|a, b| a.threshold.id == b.threshold.id);
         let plan = settings.plan(thresholds.iter().map(|saved| saved.threshold.clone().into_owned()).collect());
         let formers = thresholds.iter_mut().map(|saved| std::mem::take(saved.formers.to_mut())).collect();

@@ -88,6 +88,11 @@ impl Transition {
         (self.end, self.threshold, &self.group_text)
     }
 
+    /// Sorts by [`Transition::order`].
+    pub fn sort(transitions: &mut [Transition]) {
+        transitions.sort_by(|a, b| a.order().cmp(&b.order()));
+    }
+
     /// The service: that of the threshold, or the one that matched its pattern.
     pub fn service<'t>(&'t self, plan: &'t Plan) -> &'t str {
         match &plan.thresholds[self.threshold].service {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::name::{ancestors, number};
+use crate::order;
 
 /// What the system says of a file, without looking into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -132,7 +133,7 @@ pub fn find(patterns: &[String], faults: &mut Vec<String>) -> Result<Vec<Found>,
             Err(error) => faults.push(format!("{}: {}", path.display(), cause(&error))),
         }
     }
-    found.sort_by(|a, b| (&a.family, age(a)).cmp(&(&b.family, age(b))));
+    order::by(&mut found, |a, b| (&a.family, age(a)).cmp(&(&b.family, age(b))));
     Ok(found)
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::{Event, Value};
 use crate::follow::{self, Beginning, Found, Generation, Lines, Taken, Turn};
+use crate::order;
 use crate::plan::{Format, Logs, Timestamp};
 use crate::source::{Decoder, Kind, LogFormat, Refused, Settings, Zone, detect};
 
@@ -216,7 +217,7 @@ fn forget(generations: &mut Vec<Generation>, is_there: &[bool], readings: &mut R
     if gone.len() <= GONE {
         return;
     }
-    gone.sort_by_key(|at| generations[*at].seen);
+    order::by_key(&mut gone, |at| generations[*at].seen);
     gone.truncate(gone.len() - GONE);
     gone.sort_unstable();
     let mut at = 0;

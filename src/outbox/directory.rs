@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::order;
 use crate::plan::{Address, Notifier, Route, Routing};
 
 /// Of a routing, what decides which dispatches there are. It is in the journal and in snapshots; of secrets it holds
@@ -34,7 +35,7 @@ impl Directory {
                 Entry { address: Arc::new(notifier.via.address()), takes_batches: notifier.via.takes_batches() };
             (Arc::from(notifier.name.as_str()), entry)
         };
-        let mut notifiers: BTreeMap<_, _> = routing.notifiers.iter().map(entry).collect();
+        let mut notifiers = order::map(routing.notifiers.iter().map(entry));
         if routing.routes.is_none() {
             let (name, log) = entry(&Notifier::standard_output());
             notifiers.insert(name, log);

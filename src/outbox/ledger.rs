@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::queue::Kept;
+use crate::order;
 use crate::plan::Address;
 
 /// Open violations that somebody was told of, by `violation_id`.
@@ -51,7 +52,7 @@ impl Ledger {
         if let Some(one) = told.first() {
             self.by_key.remove(&one.notice.dedup_key);
         }
-        told.sort_by(|a, b| a.notifier.cmp(&b.notifier));
+        order::by(&mut told, |a, b| a.notifier.cmp(&b.notifier));
         told
     }
 

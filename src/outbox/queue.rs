@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::order;
 use crate::plan::{Address, Timestamp};
 use crate::route::Notice;
 
@@ -112,7 +113,7 @@ impl Queue {
         let Some(dispatch) = self.waiting.get_mut(&number) else { return };
         dispatch.address = Arc::clone(address);
         let keys = keys(dispatch);
-        let touched: BTreeSet<u64> = keys.iter().filter_map(|key| self.keys.get(key)).flatten().copied().collect();
+        let touched = order::set(keys.iter().filter_map(|key| self.keys.get(key)).flatten().copied());
         touched.into_iter().for_each(|number| self.look(number));
     }
 
@@ -183,5 +184,5 @@ fn last_at(waiting: &BTreeMap<u64, Dispatch>, numbers: &[u64], address: &Address
 
 /// The keys of a dispatch, each once.
 fn keys(dispatch: &Dispatch) -> BTreeSet<Arc<str>> {
-    dispatch.notices.iter().map(|kept| Arc::clone(&kept.dedup_key)).collect()
+    order::set(dispatch.notices.iter().map(|kept| Arc::clone(&kept.dedup_key)))
 }

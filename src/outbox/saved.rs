@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ledger::{Ledger, Told};
 use super::queue::{Dispatch, Kept, Queue};
 use super::{Dead, Directory, Outbox, Resolved};
+use crate::order;
 use crate::plan::{Address, Timestamp};
 use crate::route::{Notice, Router};
 
@@ -131,7 +132,7 @@ impl Outbox {
         });
         let queues = queues.collect();
         let mut open: Vec<&Told> = self.ledger.iter().collect();
-        open.sort_by(|a, b| (&a.notice.violation, &a.notifier).cmp(&(&b.notice.violation, &b.notifier)));
+        order::by(&mut open, |a, b| (&a.notice.violation, &a.notifier).cmp(&(&b.notice.violation, &b.notifier)));
         let open = open.into_iter().map(|told| SavedTold {
             notifier: Arc::clone(&told.notifier),
             address: tables.addresses.place(&told.address),

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use crate::engine::Value;
+use crate::order;
 use crate::plan::{Comparator, Expression, Field, Number, Route, Threshold};
 use known::{Known, Scope, Truth};
 
@@ -180,7 +181,7 @@ impl<'p> Walk<'p> {
         self.next += 1;
         let mut own = Vec::new();
         own_fields(route, &mut own);
-        let missing: BTreeSet<&Field> = own.into_iter().filter(|field| absent.contains(field)).collect();
+        let missing = order::set(own.into_iter().filter(|field| absent.contains(field)));
         self.reach.absent.extend(missing.iter().map(|field| (operator, (*field).clone())));
         match route {
             Route::Where { condition, then, otherwise } => {

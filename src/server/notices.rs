@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::counters::Counters;
 use crate::engine::Evaluator;
+use crate::order;
 use crate::plan::Plan;
 
 /// Between two notices of one kind, in microseconds.
@@ -93,7 +94,7 @@ impl Notices {
         let total = (0..plan.thresholds.len()).map(above).sum();
         if let Some(new) = self.limits.take_new(total, now) {
             let mut worst: Vec<usize> = (0..plan.thresholds.len()).filter(|at| above(*at) > 0).collect();
-            worst.sort_by_key(|at| std::cmp::Reverse(above(*at)));
+            order::by_key(&mut worst, |at| std::cmp::Reverse(above(*at)));
             let named = worst.iter().take(NAMED).map(|at| format!("{} ({})", plan.thresholds[*at].id, above(*at)));
             let thresholds = named.collect::<Vec<_>>().join(", ");
             tracing::warn!(
@@ -114,7 +115,7 @@ fn listed(causes: &std::collections::BTreeMap<&'static str, u64>) -> String {
 fn worst(counters: &Counters, count: fn(&super::counters::Untimely) -> u64) -> String {
     let (mut hosts, _) = counters.hosts();
     hosts.retain(|(_, host)| count(host) > 0);
-    hosts.sort_by_key(|(_, host)| std::cmp::Reverse(count(host)));
+    order::by_key(&mut hosts, |(_, host)| std::cmp::Reverse(count(host)));
     let named: Vec<String> = hosts
         .iter()
         .take(NAMED)

@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use crate::engine::{Evaluator, digest};
+use crate::order;
 use crate::plan::{Expression, Pattern, Plan, Service, Threshold, Timestamp};
 
 const VERSION: u64 = 1;
@@ -117,7 +118,7 @@ impl Written {
         let Some((program, instance, max_skew, routing, mut thresholds)) = read() else {
             return Err("thresholds that cannot be read".to_string());
         };
-        thresholds.sort_by(|a, b| a.threshold.id.cmp(&b.threshold.id));
+        order::by(&mut thresholds, |a, b| a.threshold.id.cmp(&b.threshold.id));
         thresholds.dedup_by(|a, b| a.threshold.id == b.threshold.id);
         if let Some(of) = thresholds.iter().find(|of| !is_sound(&of.threshold)) {
             return Err(format!("a threshold that no file could say, {}", of.threshold.id));

@@ -44,6 +44,19 @@ fn zeros(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGH
 }
 
+/// The first eight bytes as a word, or all of a shorter text. Words of two texts of one length are equal exactly if what
+/// they are made of is.
+#[inline]
+pub fn word(text: &[u8]) -> u64 {
+    if let Some(first) = text.first_chunk::<8>() {
+        return u64::from_le_bytes(*first);
+    }
+    match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some(first), Some(last)) => u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32,
+        _ => text.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
 /// A text that is compared as one word as far as it fits.
 #[derive(Clone, Debug)]
 pub struct Literal {
@@ -88,5 +101,22 @@ impl Literal {
     #[inline]
     pub fn first(&self) -> u8 {
         self.word as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::word;
+
+    #[test]
+    fn words_of_one_length_tell_texts_apart_by_each_of_their_first_eight_bytes() {
+        let text = b"abcdefghijk";
+        for length in 0..=text.len() {
+            for changed in 0..length {
+                let mut other = text[..length].to_vec();
+                other[changed] ^= 0x11;
+                assert_eq!(word(&text[..length]) == word(&other), changed >= 8, "{length} {changed}");
+            }
+        }
     }
 }

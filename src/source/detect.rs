@@ -3,6 +3,7 @@
 use super::log::{self, LogFormat};
 use super::{Wanted, json, recording};
 use crate::engine::{Fields, Value};
+use crate::order;
 use crate::plan::Field;
 
 /// What the lines of an input are.
@@ -141,7 +142,7 @@ fn ranked(lines: &[&[u8]]) -> Vec<(&'static str, usize, usize)> {
             ranked.push((name, understood, lines.len() - header));
         }
     }
-    ranked.sort_by_key(|(_, understood, _)| std::cmp::Reverse(*understood));
+    order::by_key(&mut ranked, |(_, understood, _)| std::cmp::Reverse(*understood));
     ranked
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::command::notify_plan::Counts;
 use crate::command::{Format, number, terminal};
 use crate::engine::{Transition, Verdict};
+use crate::order;
 use crate::plan::{Plan, Timestamp};
 
 /// For people so many differences are listed; the rest is counted.
@@ -100,13 +101,13 @@ pub fn compare(sides: [Side; 2], interval: &dyn Fn(&str) -> i64, end: Timestamp)
         let most = interval(&threshold);
         pair(before, after, most, &mut changes);
     }
-    changes.sort_by(|a, b| a.place().cmp(&b.place()));
+    order::by(&mut changes, |a, b| a.place().cmp(&b.place()));
     Difference { changes, violations, violated, told: [before.told, after.told] }
 }
 
 /// Pairs transitions of one threshold, group and status: those of one window, then the nearest within an interval.
 fn pair(before: Vec<Line>, after: Vec<Line>, interval: i64, out: &mut Vec<Change>) {
-    let same: BTreeMap<Timestamp, &Line> = after.iter().map(|line| (line.end, line)).collect();
+    let same = order::map(after.iter().map(|line| (line.end, line)));
     let mut left = Vec::new();
     let mut paired = std::collections::BTreeSet::new();
     for line in before {
@@ -248,7 +249,7 @@ impl Difference {
     /// Messages of each notifier, before and after.
     fn told(&self) -> impl Iterator<Item = (String, [Counts; 2])> {
         let [before, after] = &self.told;
-        let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let names = order::set(before.keys().chain(after.keys()));
         names.into_iter().map(|name| {
             let of = |side: &BTreeMap<String, Counts>| side.get(name).copied().unwrap_or_default();
             (name.clone(), [of(before), of(after)])

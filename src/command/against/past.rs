@@ -10,6 +10,7 @@ use crate::config::{self, Process, Unset};
 use crate::deliver::Transports;
 use crate::edn;
 use crate::notify::{Request, USER_AGENT};
+use crate::order;
 use crate::plan::{Plan, Routing, Secret, Threshold, Url};
 use crate::server::look::look;
 use crate::server::written::{self, Written};
@@ -74,7 +75,7 @@ pub fn of_daemon(url: &str, ca: Option<PathBuf>, now: &Plan) -> Result<Past, Str
         name: format!("the daemon at {}", Url(url.clone())),
         thresholds,
         hidden,
-        violated: violated.map(|of| (of.threshold.id.clone(), of.violated)).collect(),
+        violated: order::map(violated.map(|of| (of.threshold.id.clone(), of.violated))),
         routing_differs: written.routing_differs(now),
         routing: None,
     })

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::config;
 use crate::edn::Diagnostic;
 use crate::engine::{Event, Fields};
+use crate::order;
 use crate::plan::{Measure, Number, Pattern, Plan, Threshold, Timestamp};
 
 /// So many fields with patterns are looked at, and of so many values of each something is remembered.
@@ -150,7 +151,7 @@ impl OfCategories<'_> {
         if unmatched.is_empty() {
             return None;
         }
-        unmatched.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        order::by(&mut unmatched, |a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         let events: u64 = unmatched.iter().map(|(_, count)| count).sum();
         // A ratio of one thing is no set of categories.
         if self.patterns.len() < 2 || 2 * events > self.values {

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::command::terminal::printable;
 use crate::edn::{Sources, Span, position, quote};
 use crate::engine::Transition;
+use crate::order;
 use crate::plan::{Expected, Plan, Scenario, Timestamp};
 
 /// The two timelines, in order.
@@ -73,7 +74,7 @@ pub fn compare(came: &[Transition], scenario: &Scenario, plan: &Plan) -> Compari
         Line::Missing(at) => scenario.expected[*at].at,
     };
     // Stable: at one time what came first stays first.
-    lines.sort_by_key(time);
+    order::by_key(&mut lines, time);
     Comparison { lines }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, DEFAULTS};
+use crate::order;
 
 /// Folders may lie so deep in each other.
 const MAX_DEPTH: usize = 64;
@@ -30,7 +31,7 @@ pub fn configuration(config: &[PathBuf], paths: &[PathBuf]) -> Option<Vec<PathBu
     if paths.is_empty() && has_thresholds(&PathBuf::from(".")) {
         around.push(PathBuf::from("."));
     }
-    around.sort();
+    order::by(&mut around, Ord::cmp);
     around.dedup();
     (!around.is_empty()).then_some(around)
 }
@@ -74,7 +75,7 @@ pub fn find(paths: &[PathBuf], config: &[PathBuf]) -> Result<Vec<PathBuf>, Strin
             Err(error) => return Err(format!("{}: {error}", path.display())),
         }
     }
-    found.sort();
+    order::by(&mut found, Ord::cmp);
     found.dedup();
     if found.is_empty() {
         return Err(

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::super::replace::replace;
 use crate::edn;
+use crate::order;
 use crate::plan::Scenario;
 
 /// Writes timelines; whether the file has changed by it. It is either what it was or the new one.
@@ -30,7 +31,7 @@ pub fn write(path: &Path, text: &str, timelines: &[(&Scenario, Vec<String>)]) ->
 
 fn replaced(text: &str, timelines: &[(&Scenario, Vec<String>)]) -> String {
     let mut timelines: Vec<_> = timelines.iter().collect();
-    timelines.sort_by_key(|(scenario, _)| std::cmp::Reverse(scenario.place.start));
+    order::by_key(&mut timelines, |(scenario, _)| std::cmp::Reverse(scenario.place.start));
     let mut text = text.to_string();
     for (scenario, lines) in timelines {
         match scenario.expect {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Allowed;
 use crate::config::catalogue;
 use crate::edn::{Diagnostic, Span};
+use crate::order;
 use crate::plan::{Decimal, Measure, Plan, Rank, Thin, Threshold};
 
 /// That one of fewer values decides surprises nobody.
@@ -21,7 +22,7 @@ pub(super) fn check(plan: &Plan, allowed: &Allowed, out: &mut Vec<Diagnostic>) {
         }
     }
     for mut found in services.into_values() {
-        found.sort_by_key(|(span, ..)| (span.file, span.start));
+        order::by_key(&mut found, |(span, ..)| (span.file, span.start));
         let (span, quantile, needed, hops) = found[0];
         out.push(catalogue::one_value_decides(span, quantile, (needed, hops), found.len() - 1));
     }

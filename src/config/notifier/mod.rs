@@ -16,6 +16,7 @@ pub(super) use webhook::Fault as SecretFault;
 use super::context::Context;
 use super::{catalogue, time, url, values};
 use crate::edn::{Form, Kind, Span};
+use crate::order;
 use crate::plan::{Notifier, Url, Via};
 
 /// A notifier, and where it stands.
@@ -174,7 +175,7 @@ pub(super) fn read(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Found>
         named.truncate(MAX_NOTIFIERS);
     }
     let mut found: Vec<Found> = named.iter().map(|(name, entries)| notifier(name, entries, context)).collect();
-    found.sort_by(|a, b| a.notifier.name.cmp(&b.notifier.name));
+    order::by(&mut found, |a, b| a.notifier.name.cmp(&b.notifier.name));
     found
 }
 

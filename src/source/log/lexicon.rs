@@ -5,11 +5,14 @@ use super::keys::{self, Dialect};
 use super::nginx;
 use super::scanned::{COMPUTED, RESERVED};
 use crate::source::Wanted;
+use crate::source::bytes::word;
 
 /// What a key means, and which attributes hold its value as it is.
 #[derive(Clone, Debug)]
 pub struct Entry {
     key: Box<[u8]>,
+    /// What the key is found by: most keys differ from it at once.
+    word: u64,
     pub role: Role,
     pub rank: u8,
     pub names: Vec<Box<[u8]>>,
@@ -67,7 +70,7 @@ impl Lexicon {
         let name = String::from_utf8_lossy(key);
         let names = names(&name, &self.wanted);
         let is_list = matches!(&*name, "urt" | "uct" | "uht" | "us" | "apptime") || nginx_list(&name);
-        Entry { key: key.into(), role: Role::Plain, rank: 0, names, is_list, inside: false }
+        Entry { key: key.into(), word: word(key), role: Role::Plain, rank: 0, names, is_list, inside: false }
     }
 
     /// The entries of keys that are known beforehand. An attribute is given once, to the first that claims its name.
@@ -87,7 +90,8 @@ impl Lexicon {
     #[inline]
     pub fn find(&self, key: &[u8]) -> Option<&Entry> {
         let entries = &self.entries[key.len() % LENGTHS];
-        entries.iter().find(|entry| *entry.key == *key)
+        let word = word(key);
+        entries.iter().find(|entry| entry.word == word && *entry.key == *key)
     }
 
     /// Whether every key is an attribute.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Zone;
 use super::rule::Rule;
 use super::table::{SECOND, Table};
+use crate::order;
 
 /// Where systems keep the time zone database.
 const FOLDERS: [&str; 4] = ["/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo"];
@@ -171,7 +172,7 @@ fn all_names(folders: &[PathBuf]) -> Vec<String> {
             }
         }
         if !names.is_empty() {
-            names.sort();
+            order::by(&mut names, Ord::cmp);
             return names;
         }
     }

@@ -1,6 +1,7 @@
 //! POSIX rules for when clocks change: `CET-1CEST,M3.5.0,M10.5.0/3`.
 
 use super::table::{Change, FARTHEST, SECOND, Table};
+use crate::order;
 use crate::plan::Timestamp;
 
 /// A standard time, and perhaps a summer time. Offsets are microseconds ahead of UTC.
@@ -75,7 +76,7 @@ impl Rule {
             .filter(|change| change.at > after)
             .collect();
         // Stable: where summer ends as the next begins, it goes on.
-        changes.sort_by_key(|change| change.at);
+        order::by_key(&mut changes, |change| change.at);
         changes
     }
 }
