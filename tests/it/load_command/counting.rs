@@ -183,8 +183,11 @@ fn stats_are_those_of_the_values() {
         for second in run * 45..run * 45 + 45 {
             for _ in 0..if second / 60 == 1 { 1 } else { 60 } {
                 let millis = numbers.below(3) * numbers.below(4_000) + numbers.below(9);
-                let time =
-                    if millis.is_multiple_of(97) { "-".to_string() } else { format!("{}.{:03}", millis / 1000, millis % 1000) };
+                let time = if millis.is_multiple_of(97) {
+                    "-".to_string()
+                } else {
+                    format!("{}.{:03}", millis / 1000, millis % 1000)
+                };
                 text.push_str(&line(second, "/a", 200, 5).replace(" - - ", " ").replace(" 5\n", &format!(" {time}\n")));
                 values.entry(second / 60).or_default().extend(time.parse::<f64>());
             }
