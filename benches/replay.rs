@@ -10,7 +10,6 @@ mod cost;
 #[path = "folder.rs"]
 mod folder;
 #[path = "input.rs"]
-#[allow(dead_code, reason = "other benches read the rest")]
 mod input;
 
 use std::fmt::Write as _;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::generation::Generation;
 use super::name::{ancestors, number};
 use crate::order;
 
@@ -77,36 +78,37 @@ fn is_glob(pattern: &str) -> bool {
 
 /// The regular files that patterns name, and their rotated siblings; within a log the oldest first.
 ///
-/// One file that is reached by several paths is there once. What cannot be looked at is appended to `faults`, one line
+/// Siblings of logs that are `known` are found though the log itself is not there now. One file that is reached by
+/// several paths is there once. What cannot be looked at is appended to `faults`, one line
 /// each; a file that is gone meanwhile is none.
 ///
 /// # Errors
 /// There are too many.
-pub fn find(patterns: &[String], faults: &mut Vec<String>) -> Result<Vec<Found>, String> {
+pub fn find(patterns: &[String], known: &[Generation], faults: &mut Vec<String>) -> Result<Vec<Found>, String> {
     let mut named: BTreeSet<PathBuf> = BTreeSet::new();
     for pattern in patterns {
         if !is_glob(pattern) {
             named.insert(PathBuf::from(pattern));
             continue;
         }
-        match glob::glob(pattern) {
-            Ok(paths) => {
-                for path in paths {
-                    match path {
-                        Ok(path) => drop(named.insert(path)),
-                        Err(error) => faults.push(format!("{}: {}", error.path().display(), cause(error.error()))),
-                    }
-                    if named.len() > MOST {
-                        return Err(format!("`{pattern}` matches more than {MOST} files: name fewer"));
-                    }
-                }
+        for path in matches(pattern, faults) {
+            named.insert(path);
+            if named.len() > MOST {
+                return Err(format!("`{pattern}` matches more than {MOST} files: name fewer"));
             }
-            Err(error) => faults.push(format!("`{pattern}` is no pattern of paths: {}", error.msg)),
         }
     }
     let mut folders: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
     for path in &named {
         if let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+            folders.entry(folder.to_path_buf()).or_default().insert(name.to_string());
+        }
+    }
+    let globs: Vec<glob::Pattern> = patterns.iter().filter_map(|pattern| glob::Pattern::new(pattern).ok()).collect();
+    for log in known.iter().map(|generation| family(&generation.path)) {
+        if let (Some(folder), Some(name)) = (log.parent(), log.file_name().and_then(|name| name.to_str()))
+            && globs.iter().any(|glob| glob.matches_path_with(&log, MATCHING))
+        {
             folders.entry(folder.to_path_buf()).or_default().insert(name.to_string());
         }
     }
@@ -117,6 +119,10 @@ pub fn find(patterns: &[String], faults: &mut Vec<String>) -> Result<Vec<Found>,
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for path in paths {
+        if path.to_str().is_none() {
+            faults.push(format!("{}: its name is not UTF-8", path.display()));
+            continue;
+        }
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => {
                 let stamp = Stamp::of(&metadata);
@@ -135,6 +141,59 @@ pub fn find(patterns: &[String], faults: &mut Vec<String>) -> Result<Vec<Found>,
     }
     order::by(&mut found, |a, b| (&a.family, age(a)).cmp(&(&b.family, age(b))));
     Ok(found)
+}
+
+/// As shells match.
+const MATCHING: glob::MatchOptions =
+    glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+
+/// How deep `**` goes.
+const DEEPEST: usize = 32;
+
+/// The paths that match a pattern. `**` does not go through links: they may lead back.
+fn matches(pattern: &str, faults: &mut Vec<String>) -> Vec<PathBuf> {
+    if let (Some(at), Ok(glob)) = (pattern.find("**"), glob::Pattern::new(pattern)) {
+        let root = pattern[..at].rfind('/').map_or(".", |end| if end == 0 { "/" } else { &pattern[..end] });
+        let mut found = Vec::new();
+        if !is_glob(root) {
+            let root = if root == "." { Path::new("") } else { Path::new(root) };
+            walk(root, 0, &glob, faults, &mut found);
+            return found;
+        }
+    }
+    let paths = match glob::glob(pattern) {
+        Ok(paths) => paths,
+        Err(error) => {
+            faults.push(format!("`{pattern}` is no pattern of paths: {}", error.msg));
+            return Vec::new();
+        }
+    };
+    let mut found = Vec::new();
+    for path in paths.take(MOST + 1) {
+        match path {
+            Ok(path) => found.push(path),
+            Err(error) => faults.push(format!("{}: {}", error.path().display(), cause(error.error()))),
+        }
+    }
+    found
+}
+
+fn walk(folder: &Path, depth: usize, glob: &glob::Pattern, faults: &mut Vec<String>, found: &mut Vec<PathBuf>) {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = match fs::read_dir(here) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+        Err(error) => return faults.push(format!("{}: {}", here.display(), cause(&error))),
+    };
+    for entry in entries.flatten() {
+        let path = folder.join(entry.file_name());
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && depth < DEEPEST {
+            walk(&path, depth + 1, glob, faults, found);
+        } else if !is_folder && glob.matches_path_with(&path, MATCHING) && found.len() <= MOST {
+            found.push(path);
+        }
+    }
 }
 
 /// Adds what rotation made of files in a folder.

@@ -10,7 +10,7 @@ use super::{Beginning, Found, Stamp};
 use crate::plan::Timestamp;
 
 /// How much of the beginning is remembered, in bytes.
-pub const HEAD: usize = 1024;
+pub const HEAD: usize = 4096;
 /// How much before the offset is remembered, in bytes. With 32, a third of the lines of some logs end alike.
 pub const TAIL: usize = 1024;
 
@@ -96,6 +96,8 @@ impl Generation {
         if beginning.is_packed() {
             // It does not grow, and its stamp tells it.
             generation.head = Print::of(&beginning.start);
+            // Behind all that it may hold, should somebody touch it.
+            generation.offset = u64::MAX;
             return Ok(generation);
         }
         let size = found.stamp.size;

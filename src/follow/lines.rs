@@ -131,6 +131,13 @@ impl Beginning {
     }
 }
 
+/// Whether a plain file still begins as it did when it was looked at.
+fn begins(file: &File, start: &[u8]) -> bool {
+    use std::os::unix::fs::FileExt;
+    let mut now = vec![0; start.len()];
+    file.read_exact_at(&mut now, 0).is_ok() && now == start
+}
+
 /// Fills a buffer as far as there is something. What was read of a packed text that is cut off counts.
 fn read_full(from: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
@@ -169,6 +176,9 @@ impl Lines {
         let Beginning { path, packing, start } = beginning;
         let mut file = File::open(&path)?;
         if !Stamp::of(&file.metadata()?).is_same_file(stamp) {
+            return Ok(None);
+        }
+        if packing == Packing::Plain && !begins(&file, &start) {
             return Ok(None);
         }
         let from = generation.offset.saturating_sub(u64::from(generation.tail.length));

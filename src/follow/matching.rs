@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
-use super::find::{Found, cause};
+use super::find::{Found, Stamp, cause};
 use super::generation::{Generation, HEAD, Print};
-use super::lines::{Beginning, Packing};
+use super::lines::Beginning;
 
 /// What is to be done with a file.
 #[derive(Debug)]
@@ -29,9 +31,13 @@ pub enum Turn {
 const TELLING: usize = 256;
 
 /// Says for each file what is to be done with it. No generation is given to two files.
-pub fn match_files(found: &[Found], generations: &[Generation], families: &[std::path::PathBuf]) -> Vec<Turn> {
+pub fn match_files(found: &[Found], generations: &[Generation], families: &[PathBuf]) -> Vec<Turn> {
     let mut claimed = vec![false; generations.len()];
-    let mut turns: Vec<Turn> = found.iter().map(|found| look(found, generations, &mut claimed)).collect();
+    let mut settled: HashMap<Stamp, Vec<usize>> = HashMap::new();
+    for (at, generation) in generations.iter().enumerate().filter(|(_, generation)| generation.settled) {
+        settled.entry(generation.stamp).or_default().push(at);
+    }
+    let mut turns: Vec<Turn> = found.iter().map(|found| look(found, &settled, &mut claimed)).collect();
     for (file, generation) in pairs(found, &turns, generations, families, &claimed) {
         let is_free = matches!(turns[file], Turn::New { .. }) && !claimed[generation];
         if is_free && let Turn::New { beginning, .. } = std::mem::replace(&mut turns[file], Turn::Copy) {
@@ -39,18 +45,25 @@ pub fn match_files(found: &[Found], generations: &[Generation], families: &[std:
             turns[file] = Turn::GoesOn(generation, beginning);
         }
     }
-    for file in 0..turns.len() {
-        if matches!(turns[file], Turn::New { .. }) {
-            settle_new(file, found, &mut turns, generations, families, &claimed);
+    let known = Known::of(generations, families);
+    // Files of one log stand together.
+    let mut from = 0;
+    while from < found.len() {
+        let others = found[from..].iter().take_while(|other| other.family == found[from].family).count();
+        for file in from..from + others {
+            if matches!(turns[file], Turn::New { .. }) {
+                settle_new(file, from..from + others, found, &mut turns, &known, &claimed);
+            }
         }
+        from += others;
     }
     turns
 }
 
 /// What can be said of a file alone.
-fn look(found: &Found, generations: &[Generation], claimed: &mut [bool]) -> Turn {
-    let is_it = |(at, one): &(usize, &Generation)| one.settled && one.stamp == found.stamp && !claimed[*at];
-    if let Some((at, _)) = generations.iter().enumerate().find(is_it) {
+fn look(found: &Found, settled: &HashMap<Stamp, Vec<usize>>, claimed: &mut [bool]) -> Turn {
+    let same = settled.get(&found.stamp).and_then(|all| all.iter().copied().find(|at| !claimed[*at]));
+    if let Some(at) = same {
         claimed[at] = true;
         return Turn::Settled(at);
     }
@@ -67,7 +80,7 @@ fn pairs(
     found: &[Found],
     turns: &[Turn],
     generations: &[Generation],
-    families: &[std::path::PathBuf],
+    families: &[PathBuf],
     claimed: &[bool],
 ) -> Vec<(usize, usize)> {
     let mut by_head: HashMap<Print, Vec<usize>> = HashMap::new();
@@ -106,43 +119,61 @@ fn goes_on(beginning: &Beginning, generation: &Generation) -> bool {
     before.is_some_and(|before| Print::of(&before) == generation.tail)
 }
 
+/// Generations by log, and by file.
+struct Known<'g> {
+    generations: &'g [Generation],
+    of_log: HashMap<&'g Path, Vec<usize>>,
+    of_file: HashMap<(u64, u64), Vec<usize>>,
+}
+
+impl<'g> Known<'g> {
+    fn of(generations: &'g [Generation], families: &'g [PathBuf]) -> Known<'g> {
+        let mut known = Known { generations, of_log: HashMap::new(), of_file: HashMap::new() };
+        for (at, (generation, family)) in generations.iter().zip(families).enumerate() {
+            known.of_log.entry(family).or_default().push(at);
+            known.of_file.entry((generation.stamp.device, generation.stamp.inode)).or_default().push(at);
+        }
+        known
+    }
+}
+
 /// Decides between a new content, and a copy of one that is read elsewhere.
 fn settle_new(
     file: usize,
+    log: Range<usize>,
     found: &[Found],
     turns: &mut [Turn],
-    generations: &[Generation],
-    families: &[std::path::PathBuf],
+    known: &Known<'_>,
     claimed: &[bool],
 ) {
     let Turn::New { beginning, .. } = &turns[file] else { return };
     let this = &found[file];
+    let of_log = known.of_log.get(this.family.as_path()).map_or(&[][..], Vec::as_slice);
     let begun = || {
-        let related = generations.iter().enumerate().filter(|(at, _)| families[*at] == this.family);
+        let related = of_log.iter().map(|at| (*at, &known.generations[*at]));
         related.filter(|(_, generation)| !generation.head.is_empty() && generation.begins(&beginning.start))
     };
-    let was_here = generations.iter().any(|one| one.stamp.is_same_file(&this.stamp) && one.offset > 0);
+    let here = known.of_file.get(&(this.stamp.device, this.stamp.inode)).map_or(&[][..], Vec::as_slice);
+    let was_here = here.iter().any(|at| known.generations[*at].offset > 0);
     // Packing makes a new file beside the old one, which goes away when all of it was packed.
     let is_beside = beginning.is_packed() && begun().any(|(at, _)| claimed[at]);
-    let is_shorter = |one: &Generation| {
-        one.head.len() == HEAD && beginning.packing == Packing::Plain && one.offset > this.stamp.size
-    };
+    let is_shorter =
+        |one: &Generation| one.head.len() == HEAD && !beginning.is_packed() && one.offset > this.stamp.size;
     // Where the other file is there, it can be compared.
     let is_shorter_copy = !was_here && begun().any(|(at, one)| !claimed[at] && is_shorter(one));
-    if is_beside || is_shorter_copy || is_prefix_of_another(file, found, turns) {
+    if is_beside || is_shorter_copy || is_prefix_of_another(file, log, found, turns) {
         turns[file] = Turn::Copy;
     } else if let Turn::New { replaced, .. } = &mut turns[file] {
-        *replaced =
-            was_here && generations.iter().any(|one| one.path == this.path && one.stamp.is_same_file(&this.stamp));
+        *replaced = was_here && here.iter().any(|at| known.generations[*at].path == this.path);
     }
 }
 
 /// Whether another file of the log begins with all that this one holds.
-fn is_prefix_of_another(file: usize, found: &[Found], turns: &[Turn]) -> bool {
+fn is_prefix_of_another(file: usize, mut log: Range<usize>, found: &[Found], turns: &[Turn]) -> bool {
     let Turn::New { beginning: this, .. } = &turns[file] else { return false };
     let size = found[file].stamp.size;
-    (0..turns.len()).any(|other| {
-        if other == file || found[other].family != found[file].family {
+    log.any(|other| {
+        if other == file {
             return false;
         }
         if this.is_packed() {

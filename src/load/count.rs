@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::cells::{Cells, Start};
 use super::{events, point};
 use crate::engine::{Budget, Event, Fields as _};
-use crate::plan::{Counting, Expression, Field, Timestamp};
+use crate::plan::{Counting, Field, Limits, Timestamp};
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +36,16 @@ pub struct Counter<'p> {
     /// Records are events, one JSON object a line, and are not counted.
     pub as_events: bool,
     pub events: Vec<u8>,
+    /// The longest value of a tag, in bytes.
+    longest: usize,
     key: Vec<u8>,
 }
 
 /// `{:overflow "true"}`
 const OVERFLOW_KEY: &[u8] = b"\x08overflow\x04\x00true";
 
-/// The longest value of a tag, in bytes.
-const LONGEST: usize = 65_000;
-
 impl<'p> Counter<'p> {
-    pub fn new(counting: &'p Counting, budget: Budget, most: usize) -> Counter<'p> {
+    pub fn new(counting: &'p Counting, budget: Budget, limits: &Limits) -> Counter<'p> {
         Counter {
             counting,
             cells: Cells::default(),
@@ -54,7 +53,8 @@ impl<'p> Counter<'p> {
             open_from: Start::MIN,
             greatest: Timestamp::MIN,
             budget,
-            most,
+            most: limits.groups,
+            longest: limits.group_bytes.min(MOST),
             overflown: 0,
             as_events: false,
             events: Vec::new(),
@@ -70,7 +70,7 @@ impl<'p> Counter<'p> {
             let is_one = events::write(self.counting, event, &mut self.events);
             return if is_one { Counted::Yes } else { Counted::Dropped };
         }
-        if !write_key(&self.counting.record, event, &mut self.key) {
+        if !write_key(self.counting, self.longest, event, &mut self.key) {
             return Counted::Dropped;
         }
         let interval = self.counting.interval.micros();
@@ -111,11 +111,14 @@ impl<'p> Counter<'p> {
     }
 }
 
-/// Writes the record of an event; false if it is nil.
+/// Values of tags that are longer than this could not all be written.
+const MOST: usize = 16 << 10;
+
+/// Writes the record of an event as one text for one series; false if it is nil.
 #[inline]
-pub fn write_key(record: &Expression, event: &Event<'_>, key: &mut Vec<u8>) -> bool {
+fn write_key(counting: &Counting, longest: usize, event: &Event<'_>, key: &mut Vec<u8>) -> bool {
     key.clear();
-    let Some(entries) = record.record(event) else { return false };
+    let Some(entries) = counting.record.record(event) else { return false };
     for (name, value) in entries {
         let began = key.len();
         key.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
@@ -129,10 +132,14 @@ pub fn write_key(record: &Expression, event: &Event<'_>, key: &mut Vec<u8>) -> b
             key.truncate(at);
             key.extend_from_slice(value.as_bytes());
         }
-        key.truncate(at + LONGEST);
+        if key.len() - at > longest {
+            let cut = String::from_utf8_lossy(&key[at..]).floor_char_boundary(longest);
+            key.truncate(at + cut);
+        }
         let length = key.len() - at;
-        // What has no value is no tag.
-        if length == 0 {
+        // What has no value is no tag; and what each point has anyway is none of this one.
+        let is_usual = |(tag, value): &(String, String)| tag == name.as_ref() && value.as_bytes() == &key[at..];
+        if length == 0 || counting.tags.iter().any(is_usual) {
             key.truncate(began);
         } else {
             key[at - 2..at].copy_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes());

@@ -6,7 +6,7 @@ use super::cells::{Cell, Cells};
 use super::count::Counter;
 use super::{events, points};
 use crate::engine::{Budget, Event, Fields};
-use crate::plan::{Destination, Field, Pipeline, Timestamp};
+use crate::plan::{Destination, Field, Limits, Pipeline, Timestamp};
 use crate::source::{Decoder, Kind, Refused};
 
 /// What becomes of a line, read as an event by a decoder that gives every field.
@@ -74,7 +74,7 @@ fn fields(event: &Event<'_>, out: &mut String) {
 fn point(pipeline: &Pipeline, event: &Event<'_>, out: &mut String) {
     let counting = &pipeline.counting;
     let budget = Budget { limit: 1 << 20, used: 0 };
-    let mut counter = Counter::new(counting, budget, usize::MAX);
+    let mut counter = Counter::new(counting, budget, &Limits::default());
     counter.count(event);
     let mut lines = Vec::new();
     let mut cells: Cells = std::mem::take(&mut counter.cells);

@@ -81,9 +81,9 @@ pub fn events_request(events: &Events, body: &[u8]) -> Request {
 /// What an InfluxDB means.
 pub fn answer(influx: &Influx, answer: &Answer) -> Verdict {
     let body = String::from_utf8_lossy(&answer.body);
-    let said = said(answer.status, words(&answer.body, secrets(influx)));
+    let said = said(answer.status, shown(&answer.body, &secrets(influx)));
     let said = match first_of_v3(&answer.body) {
-        Some(first) => format!("{said}: {}", words(first.as_bytes(), secrets(influx))),
+        Some(first) => format!("{said}: {}", shown(first.as_bytes(), &secrets(influx))),
         None => said,
     };
     let is_partial = body.contains("partial write");
@@ -105,15 +105,16 @@ pub fn answer(influx: &Influx, answer: &Answer) -> Verdict {
 
 /// What a daemon means that was sent events. Those that it refuses are left out.
 pub fn events_answer(events: &Events, answer: &Answer) -> Verdict {
-    let secrets = [parts(&events.url), token(&events.token)].concat();
+    let mut secrets: Vec<String> = parts(&events.url).into_iter().map(str::to_string).collect();
+    secrets.extend(events.token.iter().flat_map(|token| forms(&token.0)));
     if answer.status == 200 {
         let refused = |line: &&[u8]| !line.is_empty() && *line != b"{}";
         let mut refused = answer.body.split(|byte| *byte == b'\n').filter(refused);
         let Some(first) = refused.next() else { return Verdict::Accepted };
         // Of a long answer only the beginning is here.
-        return Verdict::Partial { why: words(first, secrets), dropped: Some(1 + refused.count() as u64) };
+        return Verdict::Partial { why: shown(first, &secrets), dropped: Some(1 + refused.count() as u64) };
     }
-    let said = said(answer.status, words(&answer.body, secrets));
+    let said = said(answer.status, shown(&answer.body, &secrets));
     let taken = answer.body.trim_ascii_end();
     match answer.status {
         // Sent again they would count twice.
@@ -220,16 +221,39 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-fn secrets(influx: &Influx) -> Vec<&str> {
-    let own = match &influx.api {
-        InfluxApi::V1 { login, .. } => login.iter().map(|(_, password)| password.0.as_str()).collect(),
-        InfluxApi::V2 { token: of, .. } | InfluxApi::V3 { token: of, .. } => token(of),
-    };
-    [parts(&influx.url), own].concat()
+fn secrets(influx: &Influx) -> Vec<String> {
+    let mut all: Vec<String> = parts(&influx.url).into_iter().map(str::to_string).collect();
+    match &influx.api {
+        InfluxApi::V1 { login, .. } => {
+            if let Some((user, password)) = login {
+                all.extend(forms(&password.0));
+                all.push(base64(format!("{user}:{}", password.0).as_bytes()));
+            }
+        }
+        InfluxApi::V2 { token, .. } | InfluxApi::V3 { token, .. } => {
+            all.extend(token.iter().flat_map(|token| forms(&token.0)));
+        }
+    }
+    all
 }
 
-fn token(token: &Option<Secret>) -> Vec<&str> {
-    token.iter().map(|token| token.0.as_str()).collect()
+/// What a server says, without secrets.
+fn shown(body: &[u8], secrets: &[String]) -> String {
+    words(body, secrets.iter().map(String::as_str).collect())
+}
+
+/// A secret as servers and those between may show it.
+fn forms(secret: &str) -> Vec<String> {
+    let escaped = serde_json::Value::from(secret).to_string();
+    let mut forms = vec![
+        secret.to_string(),
+        percent_encoded(secret),
+        base64(secret.as_bytes()),
+        escaped.trim_matches('"').to_string(),
+        secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),
+    ];
+    forms.dedup();
+    forms
 }
 
 fn headers(about: &[(&str, &str)], authorization: Option<String>) -> Vec<(String, Secret)> {

@@ -17,7 +17,7 @@ const TURN: u64 = 256 << 10;
 /// What is looked at to find a format, in bytes.
 const SAMPLE: u64 = 64 << 10;
 /// So many generations whose file is gone are remembered: it may come back.
-const GONE: usize = 1_000;
+const GONE: usize = 100_000;
 /// The most of a header that is remembered, in bytes.
 const HEADER: usize = 16 << 10;
 
@@ -190,8 +190,8 @@ impl Readings {
         let Some(open) = &mut log.open else { return true };
         let (bytes, ended) = open.read(reader, said, &mut log.at, f);
         self.bytes += bytes;
-        if ended {
-            open.settled = true;
+        if let Some(settled) = ended {
+            open.settled = settled;
             open.note(generations);
             log.open = None;
         }
@@ -319,14 +319,14 @@ fn find_format(beginning: &Beginning) -> Result<Option<Kind>, String> {
 }
 
 impl Open {
-    /// Reads lines for one turn. How many bytes, and whether there is nothing more now.
+    /// Reads lines for one turn. How many bytes; and if that is all for now, whether it is all that is there.
     fn read(
         &mut self,
         reader: &Reader,
         said: &mut Said,
         at: &mut Timestamp,
         f: &mut dyn FnMut(Line<'_>),
-    ) -> (u64, bool) {
+    ) -> (u64, Option<bool>) {
         let began = self.lines.offset();
         let limit = reader.settings.limits.line_bytes;
         let mut spare = Attributes::new();
@@ -336,7 +336,7 @@ impl Open {
                 Ok(taken) => taken,
                 Err(error) => {
                     said.faults.push(format!("{}: {}", self.path.display(), follow::cause(&error)));
-                    return (self.lines.offset() - began, true);
+                    return (self.lines.offset() - began, Some(false));
                 }
             };
             let line = self.lines.line();
@@ -369,13 +369,13 @@ impl Open {
                 Taken::TooLong => f(Line::Refused { why: Refused::TooLong { limit }, place }),
                 Taken::End | Taken::Cut | Taken::Other => {
                     self.generation.last = last.or(self.generation.last);
-                    return (self.lines.offset() - began, true);
+                    return (self.lines.offset() - began, Some(true));
                 }
             }
             let offset = self.lines.offset();
             if offset - began >= TURN || offset >= self.until {
                 self.generation.last = last.or(self.generation.last);
-                return (offset - began, offset >= self.until);
+                return (offset - began, (offset >= self.until).then_some(true));
             }
         }
     }

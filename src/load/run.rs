@@ -17,7 +17,7 @@ use crate::source::{Refused, Settings, Wanted, Zone};
 
 /// A step ends when so many cells changed.
 const CELLS: usize = 20_000;
-/// What kept values may take, in bytes; a step ends at half of it.
+/// What kept values may take, in bytes.
 const VALUES: usize = 6 << 20;
 
 /// A step ends when there are so many bytes of events.
@@ -43,6 +43,8 @@ pub struct Report {
     pub late: u64,
     /// Lines beyond the limit of distinct records.
     pub overflown: u64,
+    /// Lines whose time is ahead of the machine's clock; they are among those refused.
+    pub ahead: u64,
     /// By cause: how many, and the first, with its place.
     pub refused: BTreeMap<&'static str, (u64, String)>,
     pub points: u64,
@@ -101,7 +103,7 @@ fn steps(
         sending.send(&mut kept, true, report)?;
         report.finished_earlier = true;
     }
-    let found = follow::find(&pipeline.logs.files, &mut report.said.faults)?;
+    let found = follow::find(&pipeline.logs.files, &kept.generations, &mut report.said.faults)?;
     if found.is_empty() && report.said.faults.is_empty() {
         return Err(follow::none_found(&pipeline.logs.files));
     }
@@ -116,14 +118,25 @@ fn steps(
     let mut rejects = Rejects::new((!checkpoint.is_read_only()).then(|| checkpoint.rejects()));
     let mut gate = Gate { latest: Timestamp::MIN, surroundings };
     loop {
+        // Windows that stay open keep their values: half of what is left of the memory is for this step.
+        let most = (VALUES + counter.budget.used) / 2;
         let mut more = true;
-        while more && !is_enough(&counter) {
+        // Each step takes something, however much is kept already.
+        let mut goes_on = true;
+        while goes_on {
             let (rejects, counter, report) = (&mut rejects, &mut counter, &mut *report);
             let mut said = std::mem::take(&mut report.said);
             more = readings.turn(&reader, &mut kept.generations, &mut said, &mut |line| {
                 take(line, counter, &mut gate, rejects, report);
             });
             report.said = said;
+            goes_on = more && !is_enough(counter, most);
+        }
+        if report.lines > 0 && report.ahead == report.lines {
+            return Err(format!(
+                "all of {} lines are ahead of this machine's clock, so nothing was taken: is the clock right, and `:zone`?",
+                report.lines
+            ));
         }
         if counter.greatest == Timestamp::MIN && report.lines > 0 {
             // A format that never fitted is a mistake in the configuration: once it is mended, all is read.
@@ -165,9 +178,9 @@ fn check_owner(pipeline: &Pipeline, checkpoint: &Checkpoint, kept: &Kept) -> Res
 }
 
 /// Whether a step is to end.
-fn is_enough(counter: &Counter<'_>) -> bool {
+fn is_enough(counter: &Counter<'_>, most: usize) -> bool {
     counter.cells.changed() + counter.late.changed() >= CELLS
-        || counter.budget.used >= VALUES / 2
+        || counter.budget.used >= most
         || counter.events.len() >= EVENTS
 }
 
@@ -182,7 +195,7 @@ impl Sending<'_> {
     fn send(&mut self, kept: &mut Kept, again: bool, report: &mut Report) -> Result<(), String> {
         let sent = self.sink.send(&kept.unsent, again, kept.appended_at);
         report.not_sent |= sent.is_err();
-        report.points_refused += sent?;
+        report.points_refused = report.points_refused.saturating_add(sent?);
         report.points += count_lines(&kept.unsent);
         kept.unsent = Vec::new();
         self.checkpoint.write(kept)
@@ -210,7 +223,12 @@ fn take(line: Line<'_>, counter: &mut Counter<'_>, gate: &mut Gate<'_>, rejects:
     report.lines += 1;
     match line {
         Line::Event { event, place } => {
+            if event.time.micros().checked_mul(1_000).is_none() {
+                let message = "a time before 1677 or after 2262, which no point can have".into();
+                return refuse(Refused::Fault { message, at: 0 }, &place, rejects, report);
+            }
             if event.time > gate.latest && gate.refuses(event.time) {
+                report.ahead += 1;
                 let why = Refused::AheadOfClock(event.time);
                 return refuse(why, &place, rejects, report);
             }
@@ -247,7 +265,7 @@ fn reader(pipeline: &Pipeline, surroundings: &Surroundings<'_>) -> Result<Reader
 fn counter<'p>(pipeline: &'p Pipeline, surroundings: &Surroundings<'_>, kept: &mut Kept) -> Counter<'p> {
     let counting = &pipeline.counting;
     let budget = Budget { limit: VALUES.min(surroundings.limits.sketch_bytes), used: 0 };
-    let mut counter = Counter::new(counting, budget, surroundings.limits.groups);
+    let mut counter = Counter::new(counting, budget, &surroundings.limits);
     let series = Series {
         measurement: counting.measurement.clone(),
         tags: counting.tags.clone(),

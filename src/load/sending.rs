@@ -64,7 +64,7 @@ pub struct Sent {
 impl Sent {
     pub fn add(&mut self, other: Sent) {
         self.lines += other.lines;
-        self.refused += other.refused;
+        self.refused = self.refused.saturating_add(other.refused);
         self.why = self.why.take().or(other.why);
         self.attempts += other.attempts;
     }
@@ -141,7 +141,7 @@ impl<'a> Sending<'a> {
             Heard::Answer(Verdict::Accepted) => self.accepted(),
             Heard::Answer(Verdict::Partial { why, dropped }) => match self.manner.skip_refused {
                 true => {
-                    self.sent.refused += dropped.unwrap_or(1);
+                    self.sent.refused = self.sent.refused.saturating_add(dropped.unwrap_or(1));
                     self.sent.why.get_or_insert(why);
                     self.accepted()
                 }
@@ -156,9 +156,10 @@ impl<'a> Sending<'a> {
                 let wanted = after.map_or(Duration::ZERO, |micros| Duration::from_micros(micros.max(0) as u64));
                 self.again(&why, wanted, elapsed, chance)
             }
-            Heard::Nothing(trouble) if trouble.in_doubt && !self.manner.overwrites => {
-                Step::Failed(format!("{}; it may have been taken nevertheless, and is not sent again", trouble.why))
-            }
+            Heard::Nothing(trouble) if trouble.in_doubt && !self.manner.overwrites => Step::Failed(format!(
+                "{}; it may have been taken nevertheless, and would count twice when it is sent again",
+                trouble.why
+            )),
             Heard::Nothing(trouble) => {
                 // As some do when a message is too large. It may have other reasons: so there is a pause.
                 if trouble.broke_off {
@@ -384,7 +385,8 @@ mod tests {
         let once = Manner { overwrites: false, ..MANNER };
         let trouble = Trouble::new("127.0.0.1:5559: reset".to_string());
         let (sent, ..) = run(&lines(9), once, |_| Heard::Nothing(trouble.clone()));
-        let why = "127.0.0.1:5559: reset; it may have been taken nevertheless, and is not sent again";
+        let why =
+            "127.0.0.1:5559: reset; it may have been taken nevertheless, and would count twice when it is sent again";
         assert_eq!(sent, Err(why.to_string()));
         let mut answers = vec![accepted(), Heard::Nothing(trouble.unsent())];
         let (sent, ..) = run(&lines(9), once, |_| answers.pop().unwrap());

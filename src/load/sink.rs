@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::push::{Batches, Pusher};
-use crate::plan::{Destination, Events, Influx};
+use crate::plan::{Events, Influx};
 
 /// What takes lines.
 pub trait Sink {
@@ -57,6 +57,10 @@ impl Sink for Append<'_> {
         let append = || -> io::Result<()> {
             let mut file = OpenOptions::new().append(true).read(true).create(true).open(self.0)?;
             let there = if again { already(&mut file, lines, position.unwrap_or(0))? } else { 0 };
+            if there == 0 && !ends_a_line(&mut file)? {
+                // What somebody else could not finish, on a full disk, must not take our first line with it.
+                file.write_all(b"\n")?;
+            }
             file.write_all(&lines[there..])?;
             file.sync_data()
         };
@@ -83,7 +87,7 @@ impl Sink for ToInflux<'_> {
             let sent = self.pusher.send(self.influx, batch);
             let sent = sent.map_err(|fault| format!("{fault}; the next run sends it again"))?;
             self.why = self.why.take().or(sent.why);
-            Ok(refused + sent.refused)
+            Ok(u64::saturating_add(refused, sent.refused))
         })
     }
 
@@ -110,7 +114,7 @@ impl Sink for ToDaemon<'_> {
         Batches::of(lines).try_fold(0, |refused, batch| {
             let sent = self.pusher.send_events(self.events, batch).map_err(|fault| fault.to_string())?;
             self.why = self.why.take().or(sent.why);
-            Ok(refused + sent.refused)
+            Ok(u64::saturating_add(refused, sent.refused))
         })
     }
 
@@ -119,15 +123,21 @@ impl Sink for ToDaemon<'_> {
     }
 }
 
+/// Whether a file is empty or ends with a newline.
+fn ends_a_line(file: &mut File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(true);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
 /// How much of the lines stands at the end of a file, behind a position.
 fn already(file: &mut File, lines: &[u8], position: u64) -> io::Result<usize> {
     file.seek(SeekFrom::Start(position))?;
     let mut there = Vec::new();
     file.take(lines.len() as u64 + 1).read_to_end(&mut there)?;
     Ok(if there.len() <= lines.len() && lines.starts_with(&there) { there.len() } else { 0 })
-}
-
-/// Whether nobody can tell how much of what was sent has arrived.
-pub fn may_repeat(to: &Destination) -> bool {
-    matches!(to, Destination::Stdout | Destination::Events(_))
 }

@@ -115,7 +115,7 @@ impl Following {
     /// What is there already was written when nobody watched.
     fn begin_at_end(&mut self, applying: &Applying) {
         let mut faults = Vec::new();
-        let found = follow::find(&self.source.logs.files, &mut faults).unwrap_or_default();
+        let found = follow::find(&self.source.logs.files, &[], &mut faults).unwrap_or_default();
         let mut generations = Vec::new();
         for found in &found {
             match Generation::at_end(found) {
@@ -143,7 +143,7 @@ impl Following {
     /// Takes what is new.
     fn poll(&mut self, applying: &Applying) {
         let mut said = Said::default();
-        let found = match follow::find(&self.source.logs.files, &mut said.faults) {
+        let found = match follow::find(&self.source.logs.files, &self.generations, &mut said.faults) {
             Ok(found) => found,
             Err(fault) => return self.complain(vec![fault]),
         };

@@ -416,6 +416,45 @@ fn lines_too_long_empty_with_nulls_or_carriage_returns_stop_nothing() {
     assert_eq!(world.refused, 1);
 }
 
+#[test]
+fn a_sibling_of_a_log_that_is_not_there_is_found_by_a_pattern() {
+    let mut world = World::new("sibling");
+    world.files = vec!["*.log".to_string()];
+    world.write("access.log", 10);
+    world.tick();
+    world.write("access.log", 5);
+    rename(&world);
+    world.tick();
+    world.check(15);
+}
+
+#[test]
+fn more_logs_than_are_often_there_may_be_away_for_a_run() {
+    let mut world = World::new("away");
+    world.files = vec!["logs/*.log".to_string(), "*.log".to_string()];
+    world.write("stays.log", 1);
+    for n in 0..1_100 {
+        world.write(&format!("logs/{n}.log"), 1);
+    }
+    world.tick();
+    world.rename("logs", "away");
+    world.tick();
+    world.rename("away", "logs");
+    world.tick();
+    world.check(1_101);
+}
+
+#[test]
+fn links_that_lead_back_are_not_gone_through() {
+    let mut world = World::new("loops");
+    world.files = vec!["**/*.log".to_string()];
+    world.write("a/b/access.log", 10);
+    world.link("a", "a/b/back");
+    world.link("a", "a/again");
+    world.tick();
+    world.check(10);
+}
+
 /// What may happen to a log between two runs.
 #[derive(Clone, Copy, Debug)]
 enum Event {

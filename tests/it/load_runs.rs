@@ -466,3 +466,47 @@ fn two_pipelines_with_one_series_are_refused_before_anything_is_read() {
     site.write("p.edn", "{:grace 5}");
     site.run(&["p.edn"]).is(2, "no `:pipelines` here");
 }
+
+#[test]
+fn records_that_make_one_point_are_one_record() {
+    let site = Site::new("one");
+    let text = options("").replace(
+        "{:class (str (subs :status-code 0 1) \"xx\")}",
+        "{:host (if (= :status-code 500) \"h\") :agent :http-user-agent}",
+    );
+    site.pipeline(&text);
+    let agents = ["a\u{1}", "a\u{2}", "a\u{7f}", "a"];
+    for (n, agent) in agents.iter().enumerate() {
+        site.append("access.log", &line(0, "/a", if n % 2 == 0 { 500 } else { 200 }, "0.1").replace("curl", agent));
+    }
+    let long = "x".repeat(5_000);
+    site.append("access.log", &line(0, "/a", 200, "0.1").replace("curl", &format!("{long}1")));
+    site.append("access.log", &line(0, "/a", 200, "0.1").replace("curl", &format!("{long}2")));
+    site.run(&["p.edn"]).is(0, "");
+    assert_eq!(site.total(), 6, "{:?}", site.totals());
+}
+
+#[test]
+fn values_that_are_kept_of_many_open_windows_keep_no_run_from_ending() {
+    let site = Site::new("values");
+    site.pipeline(
+        &options(":interval 86400 :stats {:time {:field :request-time :percentiles [0.5]}}")
+            .replace("(str (subs :status-code 0 1) \"xx\")", ":path"),
+    );
+    let text: String =
+        (0..60_000u64).map(|n| line(n % 60, &format!("/{}", n % 3_000), 200, &format!("0.{:03}", n % 997))).collect();
+    site.append("access.log", &text);
+    site.run(&["p.edn"]).is(0, "");
+    site.append("access.log", &line(0, "/0", 200, "0.1"));
+    site.run(&["p.edn"]).is(0, "");
+    assert_eq!(site.total(), 60_001);
+}
+
+#[test]
+fn a_clock_that_is_behind_takes_nothing() {
+    let site = Site::new("clock");
+    site.pipeline(&options(""));
+    site.append("access.log", &lines(0..3).replace("2023", "2123"));
+    site.run(&["p.edn"]).is(2, "all of 3 lines are ahead of this machine's clock, so nothing was taken");
+    assert_eq!(site.total(), 0);
+}
