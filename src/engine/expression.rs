@@ -16,6 +16,7 @@ impl Threshold {
 
 impl Expression {
     /// Whether the expression is true of `event`: neither nil nor false.
+    #[inline]
     pub fn accepts<F: Fields>(&self, event: &F) -> bool {
         match self {
             Expression::Compare(comparator, items) => compare(*comparator, items, event),
@@ -40,6 +41,7 @@ impl Expression {
     }
 
     /// The map that the expression comes to; None for nil.
+    #[inline]
     pub fn record<F: Fields>(&self, event: &F) -> Option<&[(Box<str>, Expression)]> {
         match self {
             Expression::Map(entries) => Some(entries),
