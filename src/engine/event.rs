@@ -48,6 +48,7 @@ impl<'a> Value<'a> {
     }
 
     /// The number that this is, or that its text reads as (text that is a JSON number).
+    #[inline]
     pub fn number(&self) -> Option<Number> {
         match self {
             Value::Number(number) => Some(*number),
@@ -108,6 +109,7 @@ impl<'a> Event<'a> {
 }
 
 impl Fields for Event<'_> {
+    #[inline]
     fn field<'s>(&'s self, field: &Field) -> Cow<'s, Value<'s>> {
         Cow::Borrowed(match field {
             Field::Service => &self.service,

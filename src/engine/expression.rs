@@ -15,6 +15,7 @@ impl Threshold {
 
 impl Expression {
     /// Whether the expression is true of `event`: neither nil nor false.
+    #[inline]
     pub fn accepts<F: Fields>(&self, event: &F) -> bool {
         match self {
             Expression::Find(pattern, inner) => {
@@ -51,6 +52,7 @@ impl Expression {
     }
 
     /// The map that the expression comes to; None for nil.
+    #[inline]
     pub fn record<F: Fields>(&self, event: &F) -> Option<&[(Box<str>, Expression)]> {
         match self {
             Expression::Map(entries) => Some(entries),

@@ -56,6 +56,7 @@ pub struct Cells {
 }
 
 impl Tally {
+    #[inline]
     pub fn add(&mut self, value: Number, keeps_values: bool, budget: &mut Budget) {
         let double = value.to_f64();
         self.count += 1;
