@@ -144,6 +144,8 @@ fn idle(folder: &Folder, log: &Path, format: &str) {
     if !is_chosen(name) {
         return;
     }
+    // That of the packed log is of another file.
+    let _ = fs::remove_dir_all(folder.0.join("checkpoint"));
     write_pipeline(folder, log, format);
     cost(&mut loading(folder));
     let times = (0..RUNS).map(|_| {
