@@ -16,7 +16,7 @@ use crate::load::run::{self, Report, Surroundings};
 use crate::load::sink::{Append, Out, ToDaemon, ToInflux};
 use crate::plan::{Destination, Limits, Pipeline, Place, Plan, Url};
 use crate::server::clock;
-use crate::source::{Decoder, Settings, Wanted, Zone, detect};
+use crate::source::{Decoder, Wanted, detect};
 
 /// Takes what is new in logs, counts it by category and interval, and sends measurements.
 #[derive(Args, Clone, Debug)]
@@ -195,14 +195,8 @@ fn machine() -> String {
 fn explain(pipelines: &[Pipeline], line: &str, limits: Limits, out: &mut dyn Write) -> Result<u8, Failure> {
     let mut code = FINE;
     for pipeline in pipelines {
-        let settings = Settings {
-            service: pipeline.counting.measurement.clone(),
-            format: None,
-            wanted: Wanted::all(),
-            limits,
-            zone: Zone::utc(),
-        };
-        let reader = Reader::new(settings, &pipeline.logs).map_err(Failure::Message)?;
+        let reader = Reader::new(&pipeline.counting.measurement, Wanted::all(), limits, &pipeline.logs);
+        let reader = reader.map_err(Failure::Message)?;
         let kind = match reader.kind {
             Some(kind) => kind,
             None => detect(line.as_bytes(), true)
@@ -286,9 +280,7 @@ fn tell(args: &LoadArgs, pipeline: &Pipeline, report: &Report, checkpoint: &Chec
         code = code.max(FAILED);
     }
     if let Some(zone) = report.zone.as_ref().filter(|_| is_talkative(args)) {
-        line(&format!(
-            "times that do not say their zone are taken as those of {zone}, this machine's; `:zone` says another"
-        ));
+        line(zone);
     }
     if is_talkative(args) {
         for (path, format) in &report.said.formats {

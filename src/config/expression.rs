@@ -173,6 +173,24 @@ fn is_made(expression: &Expression) -> bool {
     )
 }
 
+/// What an expression is, where it can be neither a text nor a number.
+fn no_scalar(expression: &Expression) -> Option<&'static str> {
+    match expression {
+        Expression::Nil => Some("nil"),
+        Expression::Bool(_)
+        | Expression::Compare(..)
+        | Expression::Not(_)
+        | Expression::IsNil(_)
+        | Expression::IsSome(_)
+        | Expression::Tagged(_)
+        | Expression::StartsWith(..)
+        | Expression::EndsWith(..)
+        | Expression::Contains(..) => Some("true or false"),
+        Expression::Field(Field::Tags) => Some("a list of tags"),
+        _ => None,
+    }
+}
+
 /// Reads a value: a text, a number, a field, or what a function makes of them.
 pub(super) fn value(form: &Form, context: &mut Context) -> Option<Expression> {
     expression(form, 0, context)

@@ -31,7 +31,16 @@ pub struct Event<'a> {
     pub tags: Value<'a>,
     pub ttl: Value<'a>,
     /// Keys are unique and none of the names above.
-    pub attributes: Vec<(Cow<'a, [u8]>, Value<'a>)>,
+    pub attributes: Attributes<'a>,
+}
+
+/// What an event has besides the fields that all have.
+pub type Attributes<'a> = Vec<(Cow<'a, [u8]>, Value<'a>)>;
+
+/// The same memory for the attributes of another event: collecting an iterator into what it came from does not allocate.
+pub fn emptied<'b>(mut attributes: Attributes<'_>) -> Attributes<'b> {
+    attributes.clear();
+    attributes.into_iter().map(|_| unreachable!("it was cleared")).collect()
 }
 
 /// What expressions are asked about: an event, a transition on its way to people.
@@ -89,6 +98,17 @@ impl<'a> Value<'a> {
                 let _ = write!(out, "{number}");
             }
             other => other.each_text(&mut |text| out.extend_from_slice(text)),
+        }
+    }
+
+    /// The same, which needs nothing else to live.
+    pub fn into_owned<'b>(self) -> Value<'b> {
+        match self {
+            Value::Nil => Value::Nil,
+            Value::Bool(truth) => Value::Bool(truth),
+            Value::Number(number) => Value::Number(number),
+            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
         }
     }
 

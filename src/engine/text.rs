@@ -132,6 +132,11 @@ pub fn is_plain(text: &[u8]) -> bool {
 
 /// A part of a query without `%` and `+`; a `%` without two digits behind it stays.
 pub fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
+    percent_decoded(text, b' ')
+}
+
+/// With what `%41` stands for, and `plus` for `+`; a `%` without two digits behind it is itself.
+pub fn percent_decoded(text: &[u8], plus: u8) -> impl Iterator<Item = u8> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -139,7 +144,7 @@ pub fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
         at += 1;
         let escaped = || Some(digit(text.get(at)?)? * 16 + digit(text.get(at + 1)?)?);
         match byte {
-            b'+' => Some(b' '),
+            b'+' => Some(plus),
             b'%' => match escaped() {
                 Some(byte) => {
                     at += 2;

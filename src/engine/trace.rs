@@ -45,12 +45,10 @@ fn parts<F: Fields>(expression: &Expression, depth: usize, event: &F, out: &mut 
     };
     let mut some = |items: &[Expression]| items.iter().for_each(|item| one(item, out));
     match expression {
-        Expression::Nil | Expression::Bool(_) | Expression::Number(_) | Expression::Text(_) | Expression::Field(_) => {}
         Expression::Compare(comparator, items) => some(&items[..compared(*comparator, items, event)]),
         Expression::And(items) => some(until(items, |item| !item.accepts(event))),
         Expression::Or(items) => some(until(items, |item| item.accepts(event))),
         Expression::Arithmetic(operation, items) => some(&items[..reckoned(*operation, items, event)]),
-        Expression::Str(items) => some(items),
         Expression::If(first) => {
             // The clauses of a `cond` stand beside each other, as they are written.
             let mut parts = first;
@@ -67,22 +65,9 @@ fn parts<F: Fields>(expression: &Expression, depth: usize, event: &F, out: &mut 
             one(&case.of, out);
             one(result(case, event), out);
         }
-        Expression::Map(entries) => entries.iter().for_each(|(_, value)| one(value, out)),
         Expression::Tagged(_) => one(&Expression::Field(Field::Tags), out),
-        Expression::Not(inner)
-        | Expression::IsNil(inner)
-        | Expression::IsSome(inner)
-        | Expression::Find(_, inner)
-        | Expression::Group(_, _, inner)
-        | Expression::Subs(inner, ..)
-        | Expression::StartsWith(inner, _)
-        | Expression::EndsWith(inner, _)
-        | Expression::Contains(inner, _)
-        | Expression::UrlPath(inner)
-        | Expression::QueryParam(inner, _)
-        | Expression::Bucket(inner, _)
-        | Expression::LowerCase(inner)
-        | Expression::ParseNumber(inner) => one(inner, out),
+        // All of whatever always reads all.
+        whole => whole.each_part(&mut |part| one(part, out)),
     }
 }
 

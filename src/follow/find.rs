@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::generation::Generation;
 use super::name::{ancestors, number};
 use crate::order;
+use crate::source::input::cause;
 
 /// What the system says of a file, without looking into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,8 +80,8 @@ fn is_glob(pattern: &str) -> bool {
 /// The regular files that patterns name, and their rotated siblings; within a log the oldest first.
 ///
 /// Siblings of logs that are `known` are found though the log itself is not there now. One file that is reached by
-/// several paths is there once. What cannot be looked at is appended to `faults`, one line
-/// each; a file that is gone meanwhile is none.
+/// several paths is there once. What cannot be looked at is appended to `faults`, one line each; a file that is gone
+/// meanwhile is none.
 ///
 /// # Errors
 /// There are too many.
@@ -99,16 +100,11 @@ pub fn find(patterns: &[String], known: &[Generation], faults: &mut Vec<String>)
         }
     }
     let mut folders: BTreeMap<PathBuf, BTreeSet<String>> = BTreeMap::new();
-    for path in &named {
-        if let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) {
-            folders.entry(folder.to_path_buf()).or_default().insert(name.to_string());
-        }
-    }
     let globs: Vec<glob::Pattern> = patterns.iter().filter_map(|pattern| glob::Pattern::new(pattern).ok()).collect();
-    for log in known.iter().map(|generation| family(&generation.path)) {
-        if let (Some(folder), Some(name)) = (log.parent(), log.file_name().and_then(|name| name.to_str()))
-            && globs.iter().any(|glob| glob.matches_path_with(&log, MATCHING))
-        {
+    let known = known.iter().map(|generation| family(&generation.path));
+    let known = known.filter(|log| globs.iter().any(|glob| glob.matches_path_with(log, MATCHING)));
+    for log in named.iter().cloned().chain(known) {
+        if let (Some(folder), Some(name)) = (log.parent(), log.file_name().and_then(|name| name.to_str())) {
             folders.entry(folder.to_path_buf()).or_default().insert(name.to_string());
         }
     }
@@ -178,14 +174,22 @@ fn matches(pattern: &str, faults: &mut Vec<String>) -> Vec<PathBuf> {
     found
 }
 
-fn walk(folder: &Path, depth: usize, glob: &glob::Pattern, faults: &mut Vec<String>, found: &mut Vec<PathBuf>) {
+/// What is in a folder; the empty path is the working folder. Nothing is in one that is gone, or cannot be looked into.
+fn entries(folder: &Path, faults: &mut Vec<String>) -> Vec<fs::DirEntry> {
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let entries = match fs::read_dir(here) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-        Err(error) => return faults.push(format!("{}: {}", here.display(), cause(&error))),
-    };
-    for entry in entries.flatten() {
+    match fs::read_dir(here) {
+        Ok(entries) => entries.flatten().collect(),
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                faults.push(format!("{}: {}", here.display(), cause(&error)));
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn walk(folder: &Path, depth: usize, glob: &glob::Pattern, faults: &mut Vec<String>, found: &mut Vec<PathBuf>) {
+    for entry in entries(folder, faults) {
         let path = folder.join(entry.file_name());
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
         if is_folder && depth < DEEPEST {
@@ -198,13 +202,7 @@ fn walk(folder: &Path, depth: usize, glob: &glob::Pattern, faults: &mut Vec<Stri
 
 /// Adds what rotation made of files in a folder.
 fn siblings(folder: &Path, names: &BTreeSet<String>, paths: &mut BTreeSet<PathBuf>, faults: &mut Vec<String>) {
-    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let entries = match fs::read_dir(here) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-        Err(error) => return faults.push(format!("{}: {}", here.display(), cause(&error))),
-    };
-    for entry in entries.flatten() {
+    for entry in entries(folder, faults) {
         let Ok(name) = entry.file_name().into_string() else { continue };
         if ancestors(&name).iter().any(|ancestor| names.contains(ancestor)) {
             paths.insert(folder.join(name));
@@ -226,15 +224,4 @@ fn age(found: &Found) -> (bool, i128, std::cmp::Reverse<u64>, &Path) {
     let name = found.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let is_current = found.path == found.family;
     (is_current, found.stamp.modified, std::cmp::Reverse(number(name).unwrap_or(0)), &found.path)
-}
-
-/// What went wrong, without the number that the system has for it.
-pub fn cause(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => "may not be read (permission denied)".to_string(),
-        _ => {
-            let text = error.to_string();
-            text.split(" (os error").next().unwrap_or_default().to_string()
-        }
-    }
 }

@@ -46,7 +46,7 @@ pub struct Generation {
     pub last: Option<Timestamp>,
     /// Lines that say what those behind them mean, as W3C's `#Fields`, in order; none elsewhere.
     pub header: Vec<u8>,
-    /// The step at which it was there last.
+    /// The step that changed it last.
     pub seen: u64,
 }
 
@@ -55,7 +55,7 @@ impl Print {
         let digest = Sha256::digest(bytes);
         let mut hash = [0; 16];
         hash.copy_from_slice(&digest[..16]);
-        Print { length: u32::try_from(bytes.len()).expect("a print is of a kilobyte"), hash }
+        Print { length: u32::try_from(bytes.len()).expect("a print is of a few kilobytes"), hash }
     }
 
     pub fn len(self) -> usize {
@@ -92,12 +92,12 @@ impl Generation {
     pub fn at_end(found: &Found) -> io::Result<Generation> {
         let beginning = Beginning::of(&found.path)?;
         let mut generation = Generation::new(found.path.clone(), found.stamp, beginning.is_packed());
-        generation.settled = true;
         if beginning.is_packed() {
             // It does not grow, and its stamp tells it.
             generation.head = Print::of(&beginning.start);
             // Behind all that it may hold, should somebody touch it.
             generation.offset = u64::MAX;
+            generation.settled = true;
             return Ok(generation);
         }
         let size = found.stamp.size;
@@ -114,7 +114,6 @@ impl Generation {
         let known = usize::try_from(generation.offset).unwrap_or(usize::MAX);
         generation.head = Print::of(&beginning.start[..beginning.start.len().min(known)]);
         generation.tail = Print::of(&beginning.before(generation.offset, known.min(TAIL)).unwrap_or_default());
-        generation.settled = false;
         Ok(generation)
     }
 

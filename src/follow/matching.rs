@@ -6,9 +6,10 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::find::{Found, Stamp, cause};
+use super::find::{Found, Stamp};
 use super::generation::{Generation, HEAD, Print};
 use super::lines::Beginning;
+use crate::source::input::cause;
 
 /// What is to be done with a file.
 #[derive(Debug)]

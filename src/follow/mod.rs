@@ -9,7 +9,7 @@ mod lines;
 mod matching;
 mod name;
 
-pub use find::{Found, Stamp, cause, family, find, none_found, pattern_fault};
+pub use find::{Found, Stamp, family, find, none_found, pattern_fault};
 pub use generation::{Generation, HEAD, Print, TAIL};
 pub use lines::{Beginning, Lines, Packing, Taken};
 pub use matching::{Turn, match_files};

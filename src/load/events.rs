@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::engine::{Event, Fields as _, Value};
-use crate::plan::{Counting, Number, Timestamp};
+use crate::plan::{Counting, Expression, Number, Timestamp};
 
 /// Appends the event of a record; false if it is nil.
 ///
@@ -21,20 +21,25 @@ pub fn write(counting: &Counting, event: &Event<'_>, out: &mut Vec<u8>) -> bool 
             object.insert(stat.name.clone(), json_number(number));
         }
     }
-    for (name, value) in entries {
+    finish(entries, event, &mut object);
+    out.extend_from_slice(Json::Object(object).to_string().as_bytes());
+    out.push(b'\n');
+    true
+}
+
+/// Adds what a record says to what its event has, nil for what it shall not have, and the time.
+pub fn finish(record: &[(Box<str>, Expression)], event: &Event<'_>, object: &mut Map<String, Json>) {
+    for (name, value) in record {
         match json(&value.evaluate(event)) {
             Json::Null => object.remove(name.as_ref()),
             value => object.insert(name.to_string(), value),
         };
     }
     object.insert("time".to_string(), time(event.time));
-    out.extend_from_slice(Json::Object(object).to_string().as_bytes());
-    out.push(b'\n');
-    true
 }
 
 /// Seconds since 1970.
-pub fn time(time: Timestamp) -> Json {
+fn time(time: Timestamp) -> Json {
     let micros = time.micros();
     match micros.rem_euclid(1_000_000) {
         0 => Json::from(micros / 1_000_000),
@@ -42,6 +47,7 @@ pub fn time(time: Timestamp) -> Json {
     }
 }
 
+/// What is no UTF-8 is shown as U+FFFD.
 pub fn json(value: &Value<'_>) -> Json {
     match value {
         Value::Nil => Json::Null,

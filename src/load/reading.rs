@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::engine::{Event, Value};
+use crate::engine::{Attributes, Event, emptied};
 use crate::follow::{self, Beginning, Found, Generation, Lines, Taken, Turn};
 use crate::order;
-use crate::plan::{Format, Logs, Timestamp};
-use crate::source::{Decoder, Kind, LogFormat, Refused, Settings, Zone, detect};
+use crate::plan::{Format, Limits, Logs, Timestamp};
+use crate::source::input::cause;
+use crate::source::{Decoder, Kind, LogFormat, Refused, Settings, Wanted, Zone, detect};
 
 /// So many logs are read at a time.
 const AT_ONCE: usize = 64;
@@ -29,9 +30,11 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Of logs whose events are of `service` and carry what is wanted.
+    ///
     /// # Errors
     /// The format cannot be read.
-    pub fn new(settings: Settings, logs: &Logs) -> Result<Reader, String> {
+    pub fn new(service: &str, wanted: Wanted, limits: Limits, logs: &Logs) -> Result<Reader, String> {
         let format = match &logs.format {
             None => None,
             Some(Format::Written(text)) => Some(LogFormat::parse(text)?),
@@ -41,18 +44,22 @@ impl Reader {
             Some(name) => Zone::named(name)?,
             None => Zone::machine(),
         };
-        Ok(Reader { settings: Settings { zone, ..settings }, kind: format.map(Kind::Log) })
+        let settings = Settings { service: service.to_string(), format: None, wanted, limits, zone };
+        Ok(Reader { settings, kind: format.map(Kind::Log) })
     }
-}
 
-impl Reader {
-    /// The machine's zone, if lines do not say theirs and nothing else is said.
+    /// That times are taken as those of the machine's zone, if lines do not say theirs and nothing else is said.
     pub fn assumed_zone(&self, logs: &Logs) -> Option<String> {
         let has_zone = match &self.kind {
             Some(Kind::Log(format)) => format.has_zone(),
             Some(Kind::Json | Kind::Edn) | None => true,
         };
-        (!has_zone && logs.zone.is_none()).then(|| self.settings.zone.name().to_string())
+        (!has_zone && logs.zone.is_none()).then(|| {
+            let zone = self.settings.zone.name();
+            format!(
+                "times that do not say their zone are taken as those of {zone}, this machine's; `:zone` says another"
+            )
+        })
     }
 }
 
@@ -243,7 +250,7 @@ impl Waiting {
             Err(error) => {
                 // One that was moved meanwhile is found by the next run where it is then.
                 if error.kind() != io::ErrorKind::NotFound {
-                    said.faults.push(format!("{}: {}", path.display(), follow::cause(&error)));
+                    said.faults.push(format!("{}: {}", path.display(), cause(&error)));
                 }
                 return None;
             }
@@ -313,7 +320,7 @@ fn find_format(beginning: &Beginning) -> Result<Option<Kind>, String> {
             // Of a packed one that is cut off, what there is.
             let _ = text.take(SAMPLE).read_to_end(&mut sample);
         }
-        Err(error) => return Err(follow::cause(&error)),
+        Err(error) => return Err(cause(&error)),
     }
     detect(&sample, false)
 }
@@ -335,7 +342,7 @@ impl Open {
             let taken = match self.lines.advance() {
                 Ok(taken) => taken,
                 Err(error) => {
-                    said.faults.push(format!("{}: {}", self.path.display(), follow::cause(&error)));
+                    said.faults.push(format!("{}: {}", self.path.display(), cause(&error)));
                     return (self.lines.offset() - began, Some(false));
                 }
             };
@@ -398,12 +405,4 @@ impl Open {
         });
         generations[known] = self.generation.clone();
     }
-}
-
-type Attributes<'a> = Vec<(std::borrow::Cow<'a, [u8]>, Value<'a>)>;
-
-/// The same memory for the attributes of another event.
-fn emptied<'b>(mut attributes: Attributes<'_>) -> Attributes<'b> {
-    attributes.clear();
-    attributes.into_iter().map(|_| unreachable!("it was cleared")).collect()
 }

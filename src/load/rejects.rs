@@ -6,13 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::source::Refused;
+use crate::source::input::KEPT;
 
 /// The file is set aside when it is so long, and the one that was set aside before is gone.
 const MOST: u64 = 8 << 20;
 /// What is held back until the step ends; of more, lines are counted only.
 const HELD: usize = 4 << 20;
-/// So much is kept of one line, in bytes.
-const KEPT: usize = 4096;
 
 /// Lines that wait to be written.
 #[derive(Debug)]

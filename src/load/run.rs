@@ -13,7 +13,7 @@ use super::sink::Sink;
 use crate::engine::Budget;
 use crate::follow;
 use crate::plan::{Destination, Limits, Pipeline, Timestamp};
-use crate::source::{Refused, Settings, Wanted, Zone};
+use crate::source::{Refused, Wanted};
 
 /// A step ends when so many cells changed.
 const CELLS: usize = 20_000;
@@ -251,14 +251,7 @@ fn refuse(why: Refused, place: &super::reading::Place<'_>, rejects: &mut Rejects
 
 fn reader(pipeline: &Pipeline, surroundings: &Surroundings<'_>) -> Result<Reader, String> {
     let wanted = Wanted::of(fields(&pipeline.counting));
-    let settings = Settings {
-        service: pipeline.counting.measurement.clone(),
-        format: None,
-        wanted,
-        limits: surroundings.limits,
-        zone: Zone::utc(),
-    };
-    Reader::new(settings, &pipeline.logs)
+    Reader::new(&pipeline.counting.measurement, wanted, surroundings.limits, &pipeline.logs)
 }
 
 /// A counter that goes on where the last step ended.

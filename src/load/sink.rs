@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::push::{Batches, Pusher};
+use super::push::{Batches, Pusher, Sent};
 use crate::plan::{Events, Influx};
 
 /// What takes lines.
@@ -83,11 +83,9 @@ impl<'p> ToInflux<'p> {
 
 impl Sink for ToInflux<'_> {
     fn send(&mut self, lines: &[u8], _again: bool, _position: Option<u64>) -> Result<u64, String> {
-        Batches::of(lines).try_fold(0, |refused, batch| {
+        in_batches(lines, &mut self.why, |batch| {
             let sent = self.pusher.send(self.influx, batch);
-            let sent = sent.map_err(|fault| format!("{fault}; the next run sends it again"))?;
-            self.why = self.why.take().or(sent.why);
-            Ok(u64::saturating_add(refused, sent.refused))
+            sent.map_err(|fault| format!("{fault}; the next run sends it again"))
         })
     }
 
@@ -111,16 +109,27 @@ impl<'p> ToDaemon<'p> {
 
 impl Sink for ToDaemon<'_> {
     fn send(&mut self, lines: &[u8], _again: bool, _position: Option<u64>) -> Result<u64, String> {
-        Batches::of(lines).try_fold(0, |refused, batch| {
-            let sent = self.pusher.send_events(self.events, batch).map_err(|fault| fault.to_string())?;
-            self.why = self.why.take().or(sent.why);
-            Ok(u64::saturating_add(refused, sent.refused))
+        in_batches(lines, &mut self.why, |batch| {
+            self.pusher.send_events(self.events, batch).map_err(|fault| fault.to_string())
         })
     }
 
     fn refusal(&self) -> Option<&str> {
         self.why.as_deref()
     }
+}
+
+/// Sends lines batch by batch. How many were refused; `why` is of the first that ever was.
+fn in_batches(
+    lines: &[u8],
+    why: &mut Option<String>,
+    mut send: impl FnMut(&[u8]) -> Result<Sent, String>,
+) -> Result<u64, String> {
+    Batches::of(lines).try_fold(0, |refused, batch| {
+        let sent = send(batch)?;
+        *why = why.take().or(sent.why);
+        Ok(u64::saturating_add(refused, sent.refused))
+    })
 }
 
 /// Whether a file is empty or ends with a newline.

@@ -152,14 +152,26 @@ impl Expression {
     /// Appends each field that the expression reads.
     pub fn fields<'e>(&'e self, out: &mut Vec<&'e Field>) {
         match self {
-            Expression::Nil | Expression::Bool(_) | Expression::Number(_) | Expression::Text(_) => {}
             Expression::Field(field) => out.push(field),
             Expression::Tagged(_) => out.push(&Field::Tags),
+            whole => whole.each_part(&mut |part| part.fields(out)),
+        }
+    }
+
+    /// Calls `f` with each expression that stands right in this one, in order.
+    pub fn each_part<'e>(&'e self, f: &mut dyn FnMut(&'e Expression)) {
+        match self {
+            Expression::Nil
+            | Expression::Bool(_)
+            | Expression::Number(_)
+            | Expression::Text(_)
+            | Expression::Field(_)
+            | Expression::Tagged(_) => {}
             Expression::Compare(_, items)
             | Expression::And(items)
             | Expression::Or(items)
             | Expression::Arithmetic(_, items)
-            | Expression::Str(items) => items.iter().for_each(|item| item.fields(out)),
+            | Expression::Str(items) => items.iter().for_each(f),
             Expression::Not(inner)
             | Expression::IsNil(inner)
             | Expression::IsSome(inner)
@@ -173,17 +185,13 @@ impl Expression {
             | Expression::QueryParam(inner, _)
             | Expression::Bucket(inner, _)
             | Expression::LowerCase(inner)
-            | Expression::ParseNumber(inner) => inner.fields(out),
-            Expression::If(parts) => {
-                parts.0.fields(out);
-                parts.1.fields(out);
-                parts.2.fields(out);
-            }
-            Expression::Map(entries) => entries.iter().for_each(|(_, value)| value.fields(out)),
+            | Expression::ParseNumber(inner) => f(inner),
+            Expression::If(parts) => [&parts.0, &parts.1, &parts.2].into_iter().for_each(f),
+            Expression::Map(entries) => entries.iter().for_each(|(_, value)| f(value)),
             Expression::Case(case) => {
-                case.of.fields(out);
-                case.clauses.iter().for_each(|(_, result)| result.fields(out));
-                case.otherwise.fields(out);
+                f(&case.of);
+                case.clauses.iter().for_each(|(_, result)| f(result));
+                f(&case.otherwise);
             }
         }
     }

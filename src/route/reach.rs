@@ -295,34 +295,12 @@ impl<'p> Walk<'p> {
 
 /// How many parts an expression has.
 fn size(expression: &Expression) -> usize {
-    let all = |items: &[Expression]| items.iter().map(size).sum::<usize>();
-    1 + match expression {
-        Expression::Compare(_, items)
-        | Expression::And(items)
-        | Expression::Or(items)
-        | Expression::Arithmetic(_, items)
-        | Expression::Str(items) => all(items),
-        Expression::Not(inner)
-        | Expression::IsNil(inner)
-        | Expression::IsSome(inner)
-        | Expression::Find(_, inner)
-        | Expression::Group(_, _, inner)
-        | Expression::Subs(inner, ..)
-        | Expression::StartsWith(inner, _)
-        | Expression::EndsWith(inner, _)
-        | Expression::Contains(inner, _)
-        | Expression::UrlPath(inner)
-        | Expression::QueryParam(inner, _)
-        | Expression::Bucket(inner, _)
-        | Expression::LowerCase(inner)
-        | Expression::ParseNumber(inner) => size(inner),
-        Expression::Case(case) => {
-            let results = case.clauses.iter().map(|(constants, result)| constants.len() + size(result));
-            size(&case.of) + results.sum::<usize>() + size(&case.otherwise)
-        }
-        Expression::If(parts) => size(&parts.0) + size(&parts.1) + size(&parts.2),
-        _ => 0,
+    let mut size = 1;
+    if let Expression::Case(case) = expression {
+        size += case.clauses.iter().map(|(constants, _)| constants.len()).sum::<usize>();
     }
+    expression.each_part(&mut |part| size += self::size(part));
+    size
 }
 
 /// What still holds behind a `with`, and what it sets.

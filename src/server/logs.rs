@@ -15,11 +15,12 @@ use super::keep::followed::{Positions, Step};
 use super::lock;
 use crate::engine::{Event, Fields as _, Value};
 use crate::follow::{self, Generation, Stamp};
-use crate::load::events::{json, time};
+use crate::load::events::{finish, json};
 use crate::load::reading::{Line, Reader, Readings, Said};
 use crate::load::rejects::Rejects;
 use crate::plan::{EventTime, Field, Limits, Source};
-use crate::source::{Settings, Wanted};
+use crate::source::Wanted;
+use crate::source::input::cause;
 
 /// How often files are looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -120,7 +121,7 @@ impl Following {
         for found in &found {
             match Generation::at_end(found) {
                 Ok(generation) => generations.push(generation),
-                Err(error) => faults.push(format!("{}: {}", found.path.display(), follow::cause(&error))),
+                Err(error) => faults.push(format!("{}: {}", found.path.display(), cause(&error))),
             }
         }
         tracing::info!("following `:{}` from the end of {} files on", self.source.name, generations.len());
@@ -168,9 +169,7 @@ impl Following {
             Err(fault) => return self.complain(vec![fault]),
         };
         if let Some(zone) = reader.assumed_zone(&self.source.logs) {
-            self.complain(vec![format!(
-                "times that do not say their zone are taken as those of {zone}, this machine's; `:zone` says another"
-            )]);
+            self.complain(vec![zone]);
         }
         let mut more = true;
         while more {
@@ -234,14 +233,7 @@ impl Following {
         if let Some(event) = &self.source.event {
             event.fields(&mut fields);
         }
-        let settings = Settings {
-            service: self.source.name.clone(),
-            format: None,
-            wanted: wanted.clone().and(&fields),
-            limits,
-            zone: crate::source::Zone::utc(),
-        };
-        Reader::new(settings, &self.source.logs)
+        Reader::new(&self.source.name, wanted.clone().and(&fields), limits, &self.source.logs)
     }
 }
 
@@ -321,13 +313,7 @@ fn event_of(event: &Event<'_>, source: &Source, wanted: &Wanted) -> Option<Vec<u
     for (name, value) in event.attributes.iter().filter(|(name, _)| wanted.attribute(name)) {
         put(&String::from_utf8_lossy(name), value);
     }
-    for (name, value) in entries {
-        match json(&value.evaluate(event)) {
-            Json::Null => object.remove(name.as_ref()),
-            value => object.insert(name.to_string(), value),
-        };
-    }
-    object.insert("time".to_string(), time(event.time));
+    finish(entries, event, &mut object);
     Some(Json::Object(object).to_string().into_bytes())
 }
 

@@ -394,15 +394,26 @@ fn follow(
     if let Some(folder) = &rejects {
         std::fs::create_dir_all(folder)?;
     }
-    let applying = Applying {
+    let applying = applying(plan, counting, counters, opened, keeper);
+    let positions = keeper.map(|keeper| keeper.positions()).unwrap_or_default();
+    logs::start(&plan.sources, &positions, rejects.as_deref(), applying).map(Some)
+}
+
+/// What a lane thread needs.
+fn applying(
+    plan: &Plan,
+    counting: &Arc<Mutex<Counting>>,
+    counters: &Arc<Counters>,
+    opened: &Opened,
+    keeper: Option<&Arc<Keeper>>,
+) -> Applying {
+    Applying {
         counting: Arc::clone(counting),
         counters: Arc::clone(counters),
         recorder: opened.recorder.clone(),
         keeper: keeper.cloned(),
         limits: plan.limits,
-    };
-    let positions = keeper.map(|keeper| keeper.positions()).unwrap_or_default();
-    logs::start(&plan.sources, &positions, rejects.as_deref(), applying).map(Some)
+    }
 }
 
 fn start_desks(
@@ -416,13 +427,7 @@ fn start_desks(
     let idle = Duration::from_micros(u64::try_from(plan.server.idle).unwrap_or(0));
     let mut desks = Vec::new();
     for (i, counting) in countings.iter().enumerate() {
-        let applying = Applying {
-            counting: Arc::clone(counting),
-            counters: Arc::clone(counters),
-            recorder: opened.recorder.clone(),
-            keeper: keeper.cloned(),
-            limits: plan.limits,
-        };
+        let applying = applying(plan, counting, counters, opened, keeper);
         desks.push(desk::start(format!("lane-{i}"), applying, page.clone(), idle)?);
     }
     Ok(desks)

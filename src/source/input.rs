@@ -129,7 +129,7 @@ fn regular_size(path: &str, file: &File) -> Result<Option<u64>, String> {
 }
 
 /// What went wrong, without the number that the system has for it.
-fn cause(error: &io::Error) -> String {
+pub fn cause(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "may not be read (permission denied)".to_owned(),

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use scan::Scanner;
 
 use super::{Refused, Wanted, time};
-use crate::engine::{Event, Value};
+use crate::engine::{Attributes, Event, Value};
 use crate::plan::{EventTime, Number, Timestamp};
 
 /// The deepest nesting of brackets that is read.
@@ -238,5 +238,3 @@ pub(super) fn place_of<'v, 'a>(name: Cow<'a, [u8]>, attributes: &'v mut Attribut
     });
     &mut attributes[at].1
 }
-
-type Attributes<'a> = Vec<(Cow<'a, [u8]>, Value<'a>)>;

@@ -1,6 +1,5 @@
 //! Several inputs, merged by time.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
@@ -11,7 +10,7 @@ use super::detect::{Kind, detect};
 use super::input::{self, Counter, InputError, Line, Lines, Sizes};
 use super::log::{LogDecoder, LogFormat};
 use super::{Refused, Wanted, Zone, edn, json};
-use crate::engine::{Event, Value};
+use crate::engine::{Attributes, Event, emptied};
 use crate::plan::{Limits, Timestamp};
 
 /// How inputs are read.
@@ -341,12 +340,4 @@ impl Input {
             spare = emptied(event.attributes);
         }
     }
-}
-
-type Attributes<'a> = Vec<(Cow<'a, [u8]>, Value<'a>)>;
-
-/// The same memory for the attributes of another event: collecting an iterator into what it came from does not allocate.
-fn emptied<'b>(mut attributes: Attributes<'_>) -> Attributes<'b> {
-    attributes.clear();
-    attributes.into_iter().map(|_| unreachable!("it was cleared")).collect()
 }

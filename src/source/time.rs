@@ -159,6 +159,7 @@ pub struct Civil {
 #[derive(Clone, Debug)]
 pub struct Local {
     pub zone: Zone,
+    utc: Zone,
     /// The time of the line before.
     pub last: Cell<Option<Timestamp>>,
     /// When the file was written to last; None: it is written now.
@@ -167,7 +168,7 @@ pub struct Local {
 
 impl Local {
     pub fn new(zone: Zone) -> Local {
-        Local { zone, last: Cell::new(None), age: Cell::new(None) }
+        Local { zone, utc: Zone::utc(), last: Cell::new(None), age: Cell::new(None) }
     }
 
     /// When that was.
@@ -177,7 +178,7 @@ impl Local {
 
     /// When that was in universal time.
     pub fn resolve_utc(&self, civil: Civil) -> Option<Timestamp> {
-        self.resolve_in(&Zone::utc(), civil)
+        self.resolve_in(&self.utc, civil)
     }
 
     fn resolve_in(&self, zone: &Zone, civil: Civil) -> Option<Timestamp> {

@@ -2,8 +2,9 @@
 
 use serde_json::Value as Json;
 
-use crate::engine::{Event, Fields, Value};
-use crate::plan::{Field, Number};
+use crate::engine::{Event, Fields};
+use crate::load::events::json;
+use crate::plan::Field;
 use crate::source::{Decoder, Kind};
 
 /// One value of a line.
@@ -60,17 +61,6 @@ impl Part {
 fn value(event: &Event<'_>, name: &str) -> Json {
     match Field::named(name) {
         Field::Time => event.time.to_string().into(),
-        field => plain(event.field(&field).as_ref()),
-    }
-}
-
-fn plain(value: &Value<'_>) -> Json {
-    match value {
-        Value::Nil => Json::Null,
-        Value::Bool(is) => (*is).into(),
-        Value::Number(Number::Int(number)) => (*number).into(),
-        Value::Number(Number::Float(number)) => (*number).into(),
-        Value::Text(text) => String::from_utf8_lossy(text).into(),
-        Value::List(items) => items.iter().map(plain).collect(),
+        field => json(event.field(&field).as_ref()),
     }
 }

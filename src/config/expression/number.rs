@@ -1,10 +1,10 @@
 //! Functions of numbers.
 
-use super::{Call, comparator, expression, number};
+use super::{Call, comparator, expression, no_scalar, number};
 use crate::config::catalogue;
 use crate::config::context::Context;
 use crate::edn::Kind;
-use crate::plan::{Buckets, Expression, Field, Number, Operation};
+use crate::plan::{Buckets, Expression, Number, Operation};
 
 pub(super) fn order(call: &Call, context: &mut Context) -> Option<Expression> {
     let items = numbers(call, context)?;
@@ -43,19 +43,8 @@ fn numbers(call: &Call, context: &mut Context) -> Option<Vec<Expression>> {
 fn no_number(expression: &Expression) -> Option<&'static str> {
     match expression {
         Expression::Text(text) if Number::parse_json(text.as_bytes()).is_none() => Some("a text that is no number"),
-        Expression::Nil => Some("nil"),
-        Expression::Bool(_)
-        | Expression::Compare(..)
-        | Expression::Not(_)
-        | Expression::IsNil(_)
-        | Expression::IsSome(_)
-        | Expression::Tagged(_)
-        | Expression::StartsWith(..)
-        | Expression::EndsWith(..)
-        | Expression::Contains(..) => Some("true or false"),
-        Expression::Field(Field::Tags) => Some("a list of tags"),
         Expression::Bucket(..) => Some("the name of a range"),
-        _ => None,
+        other => no_scalar(other),
     }
 }
 

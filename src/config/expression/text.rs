@@ -1,6 +1,6 @@
 //! Functions of texts.
 
-use super::{Call, expression};
+use super::{Call, expression, no_scalar};
 use crate::config::context::Context;
 use crate::config::values::{self, Appears};
 use crate::config::{catalogue, pattern};
@@ -134,27 +134,9 @@ fn text_of(call: &Call, context: &mut Context) -> Option<Box<Expression>> {
 fn argument(call: &Call, lists: bool, context: &mut Context) -> Option<Box<Expression>> {
     let form = &call.arguments[0];
     let value = expression(form, call.depth, context)?;
-    match no_text(&value) {
+    match no_scalar(&value) {
         Some(_) if lists && value == Expression::Field(Field::Tags) => Some(Box::new(value)),
         Some(found) => context.refuse(catalogue::argument_is_no_text(form.span, call.name, found)),
         None => Some(Box::new(value)),
-    }
-}
-
-/// What an expression is, where it can never have a text of its own.
-fn no_text(expression: &Expression) -> Option<&'static str> {
-    match expression {
-        Expression::Nil => Some("nil"),
-        Expression::Bool(_)
-        | Expression::Compare(..)
-        | Expression::Not(_)
-        | Expression::IsNil(_)
-        | Expression::IsSome(_)
-        | Expression::Tagged(_)
-        | Expression::StartsWith(..)
-        | Expression::EndsWith(..)
-        | Expression::Contains(..) => Some("true or false"),
-        Expression::Field(Field::Tags) => Some("a list of tags"),
-        _ => None,
     }
 }

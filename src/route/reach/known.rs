@@ -236,7 +236,7 @@ impl<'p> Scope<'_, 'p> {
                 let mut fields = Vec::new();
                 other.fields(&mut fields);
                 match fields.iter().all(|field| matches!(self.field_known(field), Known::Value(_))) {
-                    true => Known::Value(owned(&other.evaluate(self))),
+                    true => Known::Value(other.evaluate(self).into_owned().into_owned()),
                     false => Known::Unknown,
                 }
             }
@@ -259,15 +259,5 @@ impl Fields for Scope<'_, '_> {
             Known::Value(value) => Cow::Owned(value),
             _ => Cow::Owned(Value::Nil),
         }
-    }
-}
-
-fn owned<'p>(value: &Value<'_>) -> Value<'p> {
-    match value {
-        Value::Nil => Value::Nil,
-        Value::Bool(truth) => Value::Bool(*truth),
-        Value::Number(number) => Value::Number(*number),
-        Value::Text(text) => Value::Text(Cow::Owned(text.to_vec())),
-        Value::List(items) => Value::List(items.iter().map(owned).collect()),
     }
 }

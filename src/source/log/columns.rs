@@ -10,7 +10,7 @@ use super::gather::{Computed, Gathered, Times};
 use super::keys::Dialect;
 use super::lexicon::{Entry, Lexicon};
 use super::shape;
-use crate::engine::{Event, Value};
+use crate::engine::{Event, Value, percent_decoded};
 use crate::source::{Refused, Wanted};
 
 /// Reads lines whose columns the last `#Fields:` line names.
@@ -215,32 +215,9 @@ fn decoded<'a>(dialect: Dialect, name: &[u8], value: &'a [u8]) -> Cow<'a, [u8]> 
         Dialect::Iis if is_header && value.contains(&b'+') => {
             Cow::Owned(value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect())
         }
-        Dialect::CloudFront if is_header && value.contains(&b'%') => Cow::Owned(percent_decoded(value)),
+        Dialect::CloudFront if is_header && value.contains(&b'%') => Cow::Owned(percent_decoded(value, b'+').collect()),
         _ => Cow::Borrowed(value),
     }
-}
-
-fn percent_decoded(value: &[u8]) -> Vec<u8> {
-    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let mut text = Vec::new();
-    let mut rest = value;
-    while let Some((&byte, after)) = rest.split_first() {
-        let coded = match (byte, after) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        match coded {
-            Some((high, low)) => {
-                text.push(high << 4 | low);
-                rest = &after[2..];
-            }
-            None => {
-                text.push(byte);
-                rest = after;
-            }
-        }
-    }
-    text
 }
 
 /// The values of a line: between tabs if there is one, else between blanks; quotes hold them together.

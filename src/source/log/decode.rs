@@ -291,10 +291,12 @@ impl LogDecoder {
                 (&mut event.description, joined.description),
                 (&mut event.metric, joined.metric),
             ] {
-                *into = owned(value);
+                *into = value.into_owned();
             }
             let attributes = joined.attributes.into_iter();
-            event.attributes.extend(attributes.map(|(name, value)| (Cow::Owned(name.into_owned()), owned(value))));
+            event
+                .attributes
+                .extend(attributes.map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned())));
         }
         Some(read)
     }
@@ -336,15 +338,5 @@ fn behind(refused: Refused, length: usize) -> Refused {
         Refused::NotUnderstood { expected, at } => Refused::NotUnderstood { expected, at: at + length },
         Refused::Fault { message, at } => Refused::Fault { message, at: at + length },
         other => other,
-    }
-}
-
-fn owned(value: Value<'_>) -> Value<'static> {
-    match value {
-        Value::Nil => Value::Nil,
-        Value::Bool(bool) => Value::Bool(bool),
-        Value::Number(number) => Value::Number(number),
-        Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
-        Value::List(items) => Value::List(items.into_iter().map(owned).collect()),
     }
 }

@@ -10,7 +10,7 @@ use super::end::end;
 use super::escape::{Escape, is_escaped};
 use super::request::{Request, host_and_target, path_and_query, without_port};
 use super::shape;
-use crate::engine::{Event, Value};
+use crate::engine::{Attributes, Event, Value};
 use crate::plan::{Number, Timestamp};
 use crate::source::bytes::find;
 use crate::source::time::Local;
@@ -444,5 +444,3 @@ fn push_attribute<'a>(name: &'a [u8], value: &'a [u8], step: &Step, escape: Esca
         push_text(name, &value[usize::from(plus)..], escape, out);
     }
 }
-
-type Attributes<'a> = Vec<(Cow<'a, [u8]>, Value<'a>)>;
