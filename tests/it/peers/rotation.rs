@@ -30,8 +30,11 @@ impl Site {
              server {{ listen unix:{at}/socket; location / {{ return 200 ok; }} }} }}\n"
         );
         fs::write(folder.join("nginx.conf"), conf).expect("a file");
+        // The server opens its log anew some time after the signal. What it writes meanwhile into a file that is being
+        // packed is in no file any more, whoever reads: so it is waited for.
         let rotate = format!(
-            "{at}/access.log {{ rotate 100\n missingok\n {rotation}\n postrotate\n kill -USR1 $(cat {at}/pid)\n endscript }}\n"
+            "{at}/access.log {{ rotate 100\n missingok\n {rotation}\n postrotate\n kill -USR1 $(cat {at}/pid)\n\
+             while readlink /proc/$(cat {at}/pid)/fd/* | grep -q '/access.log[.-]'; do sleep 0.001; done\n endscript }}\n"
         );
         fs::write(folder.join("rotate.conf"), rotate).expect("a file");
         // logrotate refuses what others may write to.
