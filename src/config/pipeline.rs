@@ -1,19 +1,11 @@
 //! `:pipelines`: what is read of logs, counted and sent elsewhere.
 
-use std::path::Path;
-
 use super::context::Context;
+use super::named::{self, MAX_NAME, Names};
 use super::notifier::{Entries, Entry};
-use super::{catalogue, destination, expression, fields, paths, series, time, values};
+use super::{catalogue, destination, expression, fields, logs, paths, series, time, values};
 use crate::edn::{Form, Kind, Span};
-use crate::plan::{Counting, Decimal, Destination, Expression, Field, Format, Interval, Logs, Pipeline, Source, Stat};
-use crate::source::LogFormat;
-
-/// A pipeline, and where it stands.
-struct Found {
-    place: Span,
-    pipeline: Pipeline,
-}
+use crate::plan::{Counting, Decimal, Destination, Expression, Field, Interval, Logs, Pipeline, Stat};
 
 /// What is read of one pipeline; what is missing was reported.
 #[derive(Default)]
@@ -45,7 +37,7 @@ const OPTIONS: [Entry<Written>; 11] = [
 ];
 
 /// What other systems, and people in a hurry, call these options.
-const OTHER_WORDS: [(&str, &str); 34] = [
+pub(super) const OTHER_WORDS: [(&str, &str); 34] = [
     ("file", "files"),
     ("input", "files"),
     ("inputs", "files"),
@@ -82,10 +74,8 @@ const OTHER_WORDS: [(&str, &str); 34] = [
     ("timezone", "zone"),
 ];
 
-/// How many pipelines there may be, how many patterns of files, tags and stats one may have, and how long a name is.
-const MAX_PIPELINES: usize = 1_000;
+/// How many stats there may be, and percentiles of one.
 const MAX_ITEMS: usize = 100;
-const MAX_NAME: usize = 64;
 
 /// From so many seconds on, a time that is a multiple of a thousand looks like milliseconds.
 const SUSPICIOUS_SECONDS: i64 = 172_800;
@@ -95,113 +85,17 @@ const INTERVAL: i64 = 60;
 
 const EXAMPLE: &str = "`{:files [\"/var/log/nginx/access.log\"] :record {:path (url-path :path)} :to :stdout}`";
 
+const NAMES: Names = Names { map: "`:pipelines`", one: "pipeline", such_as: "activity", example: EXAMPLE };
+
 /// Reads what stands under `:pipelines` in all files, in order of name.
 pub(super) fn read(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Pipeline> {
-    let expected = format!("a map of names to pipelines, such as `{{:activity {}}}`", &EXAMPLE[1..EXAMPLE.len() - 1]);
-    let mut found: Vec<Found> = Vec::new();
-    for (_, form) in forms {
-        for (key, value) in values::entries(form, "`:pipelines`", &expected, context).unwrap_or_default() {
-            let Some(name) = name(key, "a pipeline", "`:pipelines`", context) else { continue };
-            if let Some(first) = found.iter().find(|one| one.pipeline.name == name) {
-                if first.place.file != key.span.file {
-                    context.report(catalogue::set_twice_named(key.span, first.place, name));
-                }
-                continue;
-            }
-            if found.len() == MAX_PIPELINES {
-                context.report(catalogue::too_many_names(key.span, "`:pipelines`", MAX_PIPELINES));
-                break;
-            }
-            let subject = format!("the pipeline `:{name}`");
-            let Some(entries) = values::entries(value, &format!("`:{name}`"), EXAMPLE, context) else { continue };
-            let entries = Entries { subject, place: key.span, entries: entries.iter().collect(), others: &[] };
-            found.extend(pipeline(name, &entries, context).map(|pipeline| Found { place: key.span, pipeline }));
+    let found = named::read(forms, &NAMES, context, &mut pipeline);
+    for (at, (place, one)) in found.iter().enumerate() {
+        if let Some((other, _)) = found[..at].iter().find(|(_, other)| series::share_one(one, other)) {
+            context.report(catalogue::one_series_twice(*place, *other, &one.counting.measurement));
         }
     }
-    found.sort_by(|a, b| a.pipeline.name.cmp(&b.pipeline.name));
-    for (at, one) in found.iter().enumerate() {
-        let is_same = |other: &&Found| series::share_one(&one.pipeline, &other.pipeline);
-        if let Some(other) = found[..at].iter().find(is_same) {
-            context.report(catalogue::one_series_twice(one.place, other.place, &one.pipeline.counting.measurement));
-        }
-    }
-    found.into_iter().map(|one| one.pipeline).collect()
-}
-
-/// What is read of one source.
-#[derive(Default)]
-struct WrittenSource {
-    logs: Logs,
-    event: Option<Expression>,
-}
-
-/// Alphabetical.
-const SOURCE: [Entry<WrittenSource>; 4] = [
-    Entry { name: "event", read: |source, form, context| source.event = expression::record(form, "`:event`", context) },
-    Entry { name: "files", read: |source, form, context| source.logs.files = read_files(form, context) },
-    Entry { name: "format", read: |source, form, context| source.logs.format = read_format(form, context) },
-    Entry { name: "zone", read: |source, form, context| source.logs.zone = read_zone(form, context) },
-];
-
-const SOURCE_EXAMPLE: &str = "`{:files [\"/var/log/nginx/access.log\"] :format :nginx}`";
-
-/// Reads what stands under `:sources` in all files, in order of name.
-pub(super) fn sources(forms: &[(Span, &Form)], context: &mut Context) -> Vec<Source> {
-    let expected =
-        "a map of names to sources, such as `{:access {:files [\"/var/log/nginx/access.log\"] :format :nginx}}`";
-    let mut found: Vec<(Span, Source)> = Vec::new();
-    for (_, form) in forms {
-        for (key, value) in values::entries(form, "`:sources`", expected, context).unwrap_or_default() {
-            let Some(name) = name(key, "a source", "`:sources`", context) else { continue };
-            if let Some((first, _)) = found.iter().find(|(_, one)| one.name == name) {
-                if first.file != key.span.file {
-                    context.report(catalogue::set_twice_named(key.span, *first, name));
-                }
-                continue;
-            }
-            if found.len() == MAX_PIPELINES {
-                context.report(catalogue::too_many_names(key.span, "`:sources`", MAX_PIPELINES));
-                break;
-            }
-            let Some(entries) = values::entries(value, &format!("`:{name}`"), SOURCE_EXAMPLE, context) else {
-                continue;
-            };
-            let subject = format!("the source `:{name}`");
-            let entries = Entries { subject, place: key.span, entries: entries.iter().collect(), others: &[] };
-            let mut written = WrittenSource::default();
-            let seen = entries.read(&SOURCE, &OTHER_WORDS, &[], &mut written, context);
-            entries.require(&seen, &["files"], SOURCE_EXAMPLE, context);
-            let WrittenSource { logs, event } = written;
-            if let Some(event) = &event {
-                let mut asked = Vec::new();
-                event.fields(&mut asked);
-                fields::report_unknown(&logs, &asked, &entries, context);
-            }
-            found.push((key.span, Source { name: name.to_string(), logs, event }));
-        }
-    }
-    found.sort_by(|a, b| a.1.name.cmp(&b.1.name));
-    found.into_iter().map(|(_, source)| source).collect()
-}
-
-/// Whether lines of a source are stamped when a request begins, and do not say how long it took.
-pub(super) fn starts_at_request(source: &Source) -> bool {
-    let Some(Format::Written(text)) = &source.logs.format else { return false };
-    LogFormat::parse(text).is_ok_and(|format| format.starts_at_request())
-}
-
-/// The name of a pipeline or a source: that of its checkpoint, too.
-pub(super) fn name<'f>(key: &'f Form, subject: &str, map: &str, context: &mut Context) -> Option<&'f str> {
-    let name = match &key.kind {
-        Kind::Broken => return None,
-        Kind::Keyword(name) => name.as_ref(),
-        _ => return context.refuse(catalogue::key_is_no_keyword(key, map)),
-    };
-    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    match name.len() <= MAX_NAME && name.bytes().all(is_part) {
-        true => Some(name),
-        false => context.refuse(catalogue::no_name(key.span, name, subject, MAX_NAME)),
-    }
+    found.into_iter().map(|(_, pipeline)| pipeline).collect()
 }
 
 fn pipeline(name: &str, entries: &Entries, context: &mut Context) -> Option<Pipeline> {
@@ -229,77 +123,12 @@ fn pipeline(name: &str, entries: &Entries, context: &mut Context) -> Option<Pipe
     Some(Pipeline { name: name.to_string(), logs: written.logs, counting, to: written.to?, max_rejects })
 }
 
-/// Reads `:files`, of a pipeline or a source.
-pub(super) fn read_files(form: &Form, context: &mut Context) -> Vec<String> {
-    let items = match &form.kind {
-        Kind::Vector(items) if items.len() <= MAX_ITEMS => &items[..],
-        Kind::Vector(_) => {
-            context.report(catalogue::too_many_names(form.span, "`:files`", MAX_ITEMS));
-            return Vec::new();
-        }
-        _ => std::slice::from_ref(form),
-    };
-    if items.is_empty() {
-        context.report(catalogue::no_files(form.span));
-    }
-    let mut files = Vec::new();
-    for item in items {
-        let Some(text) = values::words(item, "a path in `:files`", context) else { continue };
-        match crate::follow::pattern_fault(&text.text) {
-            None => files.push(text.text),
-            Some(fault) => context.report(catalogue::no_pattern_of_files(text.span, &fault)),
-        }
-    }
-    files
-}
-
 fn files(written: &mut Written, form: &Form, context: &mut Context) {
-    written.logs.files = read_files(form, context);
-}
-
-/// Reads `:format`, of a pipeline or a source; None for `:auto`.
-pub(super) fn read_format(form: &Form, context: &mut Context) -> Option<Format> {
-    let (read, format, place) = match &form.kind {
-        Kind::Keyword(name) if name.as_ref() == "auto" => return None,
-        Kind::Keyword(name) => (LogFormat::parse(name), Format::Written(name.to_string()), form.span),
-        Kind::Tagged(tag, inner) if tag.as_ref() == "re" => {
-            let text = values::words(inner, "`:format`", context)?;
-            (LogFormat::regex(&text.text), Format::Regex(text.text), text.span)
-        }
-        _ => {
-            let text = values::words(form, "`:format`", context)?;
-            let written = match text.text.strip_prefix('@') {
-                Some(path) => of_a_file(path, context),
-                None => Ok(text.text),
-            };
-            match written {
-                Ok(written) => (LogFormat::parse(&written), Format::Written(written), text.span),
-                Err(fault) => return context.refuse(catalogue::no_format(text.span, &fault)),
-            }
-        }
-    };
-    match read {
-        Ok(known) => {
-            for warning in known.warnings() {
-                context.report(catalogue::ambiguous_format(place, warning));
-            }
-            Some(format)
-        }
-        Err(fault) => context.refuse(catalogue::no_format(place, &fault)),
-    }
-}
-
-/// What a server's configuration says: `FILE`, or `FILE:NAME` for the `log_format` of this name.
-fn of_a_file(path: &str, context: &Context) -> Result<String, String> {
-    let read = |path: &str| context.environment.file(Path::new(path)).map_err(|error| format!("{path}: {error}"));
-    match path.rsplit_once(':') {
-        Some((file, name)) => LogFormat::text_named(&read(file)?, name).map(str::to_string),
-        None => read(path),
-    }
+    written.logs.files = logs::files(form, context);
 }
 
 fn format(written: &mut Written, form: &Form, context: &mut Context) {
-    written.logs.format = read_format(form, context);
+    written.logs.format = logs::format(form, context);
 }
 
 fn interval(written: &mut Written, form: &Form, context: &mut Context) {
@@ -315,7 +144,7 @@ fn max_rejects(written: &mut Written, form: &Form, context: &mut Context) {
 }
 
 /// Reads `:max-rejects`: a share of the lines.
-pub(super) fn read_share(form: &Form, context: &mut Context) -> Option<Decimal> {
+fn read_share(form: &Form, context: &mut Context) -> Option<Decimal> {
     let amount = values::amount(form, "`:max-rejects`", "a share of the lines, such as 0.05", context)?;
     match Decimal::ZERO <= amount.decimal && amount.decimal <= Decimal::from_i64(1) {
         true => Some(amount.decimal),
@@ -343,7 +172,7 @@ fn record(written: &mut Written, form: &Form, context: &mut Context) {
 fn tags(written: &mut Written, form: &Form, context: &mut Context) {
     let expected = "a map of tags, such as `{:dc \"fra1\"}`";
     for (key, value) in values::entries(form, "`:tags`", expected, context).unwrap_or_default() {
-        let Some(name) = name(key, "a tag", "`:tags`", context) else { continue };
+        let Some(name) = named::name(key, "a tag", "`:tags`", context) else { continue };
         let Some(text) = values::words(value, &format!("`:{name}`"), context) else { continue };
         if name == "time" {
             context.report(catalogue::no_tag(key.span, name));
@@ -360,7 +189,7 @@ fn stats(written: &mut Written, form: &Form, context: &mut Context) {
         return context.report(catalogue::too_many_names(form.span, "`:stats`", MAX_ITEMS));
     }
     for (key, value) in entries {
-        let Some(name) = name(key, "a stat", "`:stats`", context) else { continue };
+        let Some(name) = named::name(key, "a stat", "`:stats`", context) else { continue };
         let example = "`{:field :request-time :percentiles [0.5 0.99] :sum true}`";
         let Some(options) = values::entries(value, &format!("`:{name}`"), example, context) else { continue };
         let subject = format!("the stat `:{name}`");
@@ -427,14 +256,5 @@ fn to(written: &mut Written, form: &Form, context: &mut Context) {
 }
 
 fn zone(written: &mut Written, form: &Form, context: &mut Context) {
-    written.logs.zone = read_zone(form, context);
-}
-
-/// Reads `:zone`, of a pipeline or a source.
-pub(super) fn read_zone(form: &Form, context: &mut Context) -> Option<String> {
-    let text = values::words(form, "`:zone`", context)?;
-    match crate::source::zone::Zone::named(&text.text) {
-        Ok(_) => Some(text.text),
-        Err(fault) => context.refuse(catalogue::no_zone(text.span, &fault)),
-    }
+    written.logs.zone = logs::zone(form, context);
 }

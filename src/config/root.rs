@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::values;
-use super::{catalogue, heartbeat, lint, notifier, paths, pipeline, reach, route, server, state, time};
+use super::{catalogue, heartbeat, lint, notifier, paths, pipeline, reach, route, server, source, state, time};
 use crate::edn::{Form, Kind, Span};
 use crate::order;
 use crate::plan::{Limits, Notifier, Plan, Routing, Threshold};
@@ -163,8 +163,8 @@ pub(super) fn check(files: &[Vec<Form>], context: &mut Context) -> Plan {
     if thresholds.is_empty() && forms.pipelines.is_empty() && context.is_silent() && !files.is_empty() {
         context.report(catalogue::no_thresholds(Span { file: 0, start: 0, end: 0 }));
     }
-    let sources = pipeline::sources(&forms.sources, context);
-    if settings.grace.is_none() && sources.iter().any(pipeline::starts_at_request) {
+    let sources = source::read(&forms.sources, context);
+    if settings.grace.is_none() && sources.iter().any(source::starts_at_request) {
         // Such a line is written when the request ends, so it is as late as the request was long.
         for threshold in thresholds.iter_mut().filter(|threshold| !threshold.grace_is_own) {
             threshold.grace = threshold.grace.max(2 * threshold.interval.micros());
